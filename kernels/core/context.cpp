@@ -1,0 +1,56 @@
+#include "kernels/core/context.h"
+
+#include <sched.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <set>
+#include <thread>
+
+namespace orchid {
+namespace {
+
+/// Distinct physical cores among the CPUs this process may run on.
+int physical_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    std::ifstream file(str("/sys/devices/system/cpu/cpu", cpu, "/topology/thread_siblings_list"));
+    std::string siblings;
+    if (!std::getline(file, siblings)) siblings = str(cpu);
+    cores.insert(siblings);
+  }
+  return std::max(1, static_cast<int>(cores.size()));
+}
+
+int default_threads() {
+  if (const char* text = std::getenv("OMP_NUM_THREADS")) {
+    const int threads = std::atoi(text);
+    if (threads > 0) return threads;
+  }
+  return physical_cores();
+}
+
+}  // namespace
+
+Context::Context(Device device, DType compute, int threads)
+    : device_(device),
+      compute_(compute),
+      threads_(threads > 0 ? threads : default_threads()),
+      memory_(make_host_pool()) {
+  ORCHID_CHECK(compute == DType::f32 || compute == DType::f64,
+               "context: expected f32 or f64, got ", name_of(compute));
+}
+
+Tensor Context::zeros(const Shape& shape, DType dtype) const {
+  Tensor tensor = empty(shape, dtype);
+  if (tensor.bytes() > 0) std::memset(tensor.raw(), 0, tensor.bytes());
+  return tensor;
+}
+
+}  // namespace orchid

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <typeinfo>
+
+#include "kernels/core/tensor.h"
+#include "kernels/core/trace.h"
+
+namespace orchid {
+
+/// Where and in what precision work runs. Passed to everything that computes; used from one
+/// thread at a time (the ops use `threads` threads inside).
+class Context {
+ public:
+  /// `threads` 0: OMP_NUM_THREADS if set, else the physical cores of this process.
+  explicit Context(Device device = {}, DType compute = DType::f32, int threads = 0);
+
+  Device device() const { return device_; }
+  /// Element type of activations and parameters: f32, or f64 in tests.
+  DType compute() const { return compute_; }
+  int threads() const { return threads_; }
+  const std::shared_ptr<Memory>& memory() const { return memory_; }
+
+  Tensor empty(const Shape& shape) const { return empty(shape, compute_); }
+  Tensor empty(const Shape& shape, DType dtype) const {
+    return Tensor::empty(shape, dtype, memory_);
+  }
+  Tensor zeros(const Shape& shape) const { return zeros(shape, compute_); }
+  Tensor zeros(const Shape& shape, DType dtype) const;
+
+  /// Set to collect time per op; null: off.
+  Trace* trace = nullptr;
+
+  /// State a backend keeps between calls (plans, handles), made on first use and named by type:
+  ///   auto& plans = ctx.state<FftPlans>();
+  template <class State>
+  State& state() {
+    std::shared_ptr<void>& slot = states_[typeid(State).name()];
+    if (!slot) slot = std::make_shared<State>();
+    return *static_cast<State*>(slot.get());
+  }
+
+ private:
+  Device device_;
+  DType compute_;
+  int threads_;
+  std::shared_ptr<Memory> memory_;
+  std::map<std::string, std::shared_ptr<void>, std::less<>> states_;
+};
+
+}  // namespace orchid

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "kernels/core/context.h"
+#include "kernels/core/operands.h"
+
+namespace orchid {
+
+/// Runs one op on the context's device. This is the only place that chooses a backend.
+///
+/// An op is a plain struct: operands (In, Out, Acc or their Optional forms) and attributes as named
+/// fields, plus
+///   static constexpr const char* name;   // as it appears in errors, traces and profiles
+///   ORCHID_OPERANDS(x, gamma, y)         // every operand, once
+///   void check() const;                  // shapes and attributes: ops/<family>.cpp
+///   void cpu(Context&) const;            // cpu/<family>.cpp
+template <class Op>
+void run(Context& ctx, const Op& op) {
+  check_operands(ctx, op);
+  op.check();
+  const TraceScope scope(ctx.trace, Op::name);
+  op.cpu(ctx);
+}
+
+}  // namespace orchid

@@ -1,0 +1,78 @@
+#pragma once
+
+#include "kernels/core/run.h"
+
+namespace orchid::ops {
+
+/// y = value.
+struct Fill {
+  static constexpr const char* name = "fill";
+  Out y;  ///< any shape
+  double value = 0;
+
+  ORCHID_OPERANDS(y)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// y = a + b; y may be a or b.
+struct Add {
+  static constexpr const char* name = "add";
+  In a;
+  In b;   ///< shape of a
+  Out y;  ///< shape of a
+
+  ORCHID_OPERANDS(a, b, y)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// y += scale * x.
+struct AddScaled {
+  static constexpr const char* name = "add_scaled";
+  In x;
+  Acc y;  ///< shape of x
+  double scale = 1;
+
+  ORCHID_OPERANDS(x, y)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// Columns of a matrix: y = x[:, column .. column + C).
+struct CopyColumns {
+  static constexpr const char* name = "copy_columns";
+  In x;                     ///< (R, >= column + C) or (B, L, ...)
+  Out y;                    ///< (R, C), equal rows
+  std::int64_t column = 0;
+
+  ORCHID_OPERANDS(x, y)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// Adjoint of CopyColumns: y[:, column .. column + C) += x.
+struct AddColumns {
+  static constexpr const char* name = "add_columns";
+  In x;                     ///< (R, C)
+  Acc y;                    ///< (R, >= column + C)
+  std::int64_t column = 0;
+
+  ORCHID_OPERANDS(x, y)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// y[r, :] = mask[r] * x[r, :]: padding positions to zero. Its own adjoint. y may be x.
+struct MaskRows {
+  static constexpr const char* name = "mask_rows";
+  In x;     ///< (B, L, D)
+  In mask;  ///< (B, L) u8, 0 or 1
+  Out y;    ///< (B, L, D)
+
+  ORCHID_OPERANDS(x, mask, y)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+}  // namespace orchid::ops

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "kernels/core/run.h"
+
+namespace orchid::ops {
+
+/// Per row: loss = log sum_v exp(logits_v) - logits_target, correct = 1 if the target has the
+/// largest logit (the first of equals), and, if wanted, the gradient of the summed loss,
+/// dlogits = softmax(logits) - onehot(target). dlogits may be logits.
+struct CrossEntropy {
+  static constexpr const char* name = "cross_entropy";
+  In logits;            ///< (M, V)
+  In targets;           ///< (M) i32, in [0, V)
+  Out loss;             ///< (M) f64, nats
+  Out correct;          ///< (M) i32, 0 or 1
+  OptionalOut dlogits;  ///< (M, V)
+
+  ORCHID_OPERANDS(logits, targets, loss, correct, dlogits)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+}  // namespace orchid::ops

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "kernels/core/run.h"
+
+namespace orchid::ops {
+
+/// y_i = keep_i x_i / (1 - rate), keep_i = [ word_i >= rate * 2^32 ] with word_i element i of
+/// Philox(seed, dropout) of `item`: no mask is stored, the gradient is the same op on dy.
+/// y may be x.
+struct Dropout {
+  static constexpr const char* name = "dropout";
+  In x;
+  Out y;  ///< shape of x
+  double rate = 0;         ///< in [0, 1)
+  std::uint64_t seed = 0;
+  std::uint64_t item = 0;  ///< unique per (step, micro-batch, rank, layer site)
+
+  ORCHID_OPERANDS(x, y)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+}  // namespace orchid::ops

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "kernels/core/run.h"
+
+namespace orchid::ops {
+
+/// c = op(a) op(b) + bias, op = transpose where asked. Leading axes count as rows: (B, L, D) is a
+/// (B L, D) matrix. A Linear layer y = x W^T + c is {.a = x, .b = W, .transpose_b = true}.
+struct Matmul {
+  static constexpr const char* name = "matmul";
+  In a;              ///< (M, K), or (K, M) with transpose_a
+  In b;              ///< (K, N), or (N, K) with transpose_b
+  OptionalIn bias;   ///< (N), added to each row
+  Out c;             ///< (M, N)
+  bool transpose_a = false;
+  bool transpose_b = false;
+
+  ORCHID_OPERANDS(a, b, bias, c)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// c += op(a) op(b): weight gradients (dW += dy^T x).
+struct MatmulAccumulate {
+  static constexpr const char* name = "matmul_accumulate";
+  In a;
+  In b;
+  Acc c;
+  bool transpose_a = false;
+  bool transpose_b = false;
+
+  ORCHID_OPERANDS(a, b, c)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// db[c] += sum over rows of dy[:, c].
+struct BiasGrad {
+  static constexpr const char* name = "bias_grad";
+  In dy;   ///< (R, C)
+  Acc db;  ///< (C)
+
+  ORCHID_OPERANDS(dy, db)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// Block-diagonal Linear: x split into b chunks of p columns, y chunk j = x chunk j W_j^T.
+struct BlockDiagonal {
+  static constexpr const char* name = "block_diagonal";
+  In x;             ///< (R, b p)
+  In weight;        ///< (b, q, p)
+  OptionalIn bias;  ///< (b q)
+  Out y;            ///< (R, b q)
+
+  ORCHID_OPERANDS(x, weight, bias, y)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// dx chunk j = dy chunk j W_j;  dW_j += (dy chunk j)^T (x chunk j);  dbias += sum over rows of dy.
+struct BlockDiagonalGrad {
+  static constexpr const char* name = "block_diagonal_grad";
+  In dy;              ///< (R, b q)
+  In x;               ///< (R, b p)
+  In weight;          ///< (b, q, p)
+  Out dx;             ///< (R, b p)
+  Acc dweight;        ///< (b, q, p)
+  OptionalAcc dbias;  ///< (b q)
+
+  ORCHID_OPERANDS(dy, x, weight, dx, dweight, dbias)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+}  // namespace orchid::ops

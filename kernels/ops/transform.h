@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "kernels/core/run.h"
+
+namespace orchid::ops {
+
+/// Transforms along the sequence, per channel. N is the transform length.
+///   fft        A_f = (1/N) sum_n a_n exp(-2 pi i f n / N),  f = 0 .. N/2;  inverse without factor
+///   fft_ortho  the same with 1/sqrt(N) both ways
+///   dct        A_k = 2 sum_n a_n cos(pi k (2n+1) / (2N)),   k = 0 .. N-1;  exact inverse
+///   dct_ortho  A_k = c_k sum_n a_n cos(...), c_0 = sqrt(1/N), c_k = sqrt(2/N); inverse = transpose
+enum class TransformKind { fft, fft_ortho, dct, dct_ortho };
+
+const char* name_of(TransformKind);
+constexpr bool is_fourier(TransformKind kind) {
+  return kind == TransformKind::fft || kind == TransformKind::fft_ortho;
+}
+
+/// Bins kept, F: N/2 + 1 (Fourier) or N (cosine).
+constexpr std::int64_t spectrum_bins(TransformKind kind, std::int64_t length) {
+  return is_fourier(kind) ? length / 2 + 1 : length;
+}
+/// Channels of a spectrum of D real channels: 2D, planar [Re (D) | Im (D)] in each bin (Fourier),
+/// or D (cosine).
+constexpr std::int64_t spectrum_channels(TransformKind kind, std::int64_t width) {
+  return is_fourier(kind) ? 2 * width : width;
+}
+
+/// The least length from `least` on whose transform needs no detour (factors 2, 3, 5, 7 only).
+std::int64_t good_transform_length(std::int64_t least);
+
+/// spectrum = T(x), x padded with zeros from L to N.
+struct Transform {
+  static constexpr const char* name = "transform";
+  In x;                                          ///< (B, L, D), L <= N
+  Out spectrum;                                  ///< (B, F, 2D planar) or (B, F, D)
+  TransformKind kind = TransformKind::fft_ortho;
+  std::int64_t length = 0;                       ///< N; cosine kinds need N = L
+
+  ORCHID_OPERANDS(x, spectrum)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// Adjoint of Transform: dx from the gradient pair (dS/dRe, dS/dIm) of every kept bin,
+///   Fourier: dx_n = s sum_{f <= N/2} Re(G_f exp(+2 pi i f n / N)), no bin doubled.
+struct TransformGrad {
+  static constexpr const char* name = "transform_grad";
+  In dspectrum;  ///< as Transform::spectrum
+  Out dx;        ///< (B, L, D)
+  TransformKind kind = TransformKind::fft_ortho;
+  std::int64_t length = 0;
+
+  ORCHID_OPERANDS(dspectrum, dx)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// x = T^-1(spectrum), cut to its first L samples. Im of bin 0 and, for even N, of bin N/2 is
+/// ignored; every other bin f > 0 counts with its conjugate.
+struct InverseTransform {
+  static constexpr const char* name = "inverse_transform";
+  In spectrum;  ///< (B, F, 2D planar) or (B, F, D)
+  Out x;        ///< (B, L, D), L <= N
+  TransformKind kind = TransformKind::fft_ortho;
+  std::int64_t length = 0;
+
+  ORCHID_OPERANDS(spectrum, x)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+/// Adjoint of InverseTransform: bins other than 0 and N/2 count twice; the gradients of the ignored
+/// imaginary parts are exactly 0.
+struct InverseTransformGrad {
+  static constexpr const char* name = "inverse_transform_grad";
+  In dx;          ///< (B, L, D)
+  Out dspectrum;  ///< as InverseTransform::spectrum
+  TransformKind kind = TransformKind::fft_ortho;
+  std::int64_t length = 0;
+
+  ORCHID_OPERANDS(dx, dspectrum)
+  void check() const;
+  void cpu(Context&) const;
+};
+
+}  // namespace orchid::ops

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/core/context.h"
+#include "kernels/core/philox.h"
+#include "kernels/core/run.h"
+#include "tests/support/catch.h"
+
+namespace orchid::test {
+
+using Array = std::vector<double>;
+
+/// Uniform in [-1, 1), multiples of 2^-23: exact in float32, so both precisions see one input.
+inline Array random_array(std::int64_t n, std::uint64_t seed) {
+  const Philox philox(seed, RandomPurpose::test);
+  Array values(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = std::floor(philox.uniform(0, i) * 0x1p24) * 0x1p-23 - 1.0;
+  return values;
+}
+
+/// Calls body(T{}) with the C++ type of `dtype`.
+template <class Body>
+void dispatch_any(DType dtype, const Body& body) {
+  if (dtype == DType::i32) return body(std::int32_t{});
+  if (dtype == DType::i64) return body(std::int64_t{});
+  if (dtype == DType::u8) return body(std::uint8_t{});
+  dispatch_float(dtype, body);
+}
+
+/// A tensor of any type with these values, converted.
+template <class Value>
+Tensor upload(const Context& ctx, const std::vector<Value>& values, const Shape& shape,
+              DType dtype) {
+  Tensor tensor = ctx.empty(shape, dtype);
+  REQUIRE(tensor.count() == std::ssize(values));
+  dispatch_any(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    std::transform(values.begin(), values.end(), tensor.data<T>(),
+                   [](Value value) { return static_cast<T>(value); });
+  });
+  return tensor;
+}
+
+/// Floating values in the context's element type.
+inline Tensor upload(const Context& ctx, const Array& values, const Shape& shape) {
+  return upload(ctx, values, shape, ctx.compute());
+}
+
+inline Tensor upload_i32(const Context& ctx, const std::vector<std::int32_t>& values,
+                         const Shape& shape) {
+  return upload(ctx, values, shape, DType::i32);
+}
+
+/// Every element the same: what an Acc operand starts with in a test is not zero.
+inline Tensor filled(const Context& ctx, const Shape& shape, double value) {
+  return upload(ctx, Array(static_cast<std::size_t>(shape.count()), value), shape);
+}
+
+/// NaN everywhere: what an Out operand starts with in a test.
+inline Tensor poisoned(const Context& ctx, const Shape& shape) {
+  return filled(ctx, shape, NAN);
+}
+
+inline Array download(const Tensor& tensor) {
+  Array values(static_cast<std::size_t>(tensor.count()));
+  dispatch_any(tensor.dtype(), [&](auto zero) {
+    std::copy_n(tensor.data<decltype(zero)>(), values.size(), values.begin());
+  });
+  return values;
+}
+
+/// Largest difference allowed, relative to the largest expected magnitude of the tensor.
+struct Tolerance {
+  double relative;
+  constexpr Tolerance operator*(double factor) const { return {relative * factor}; }
+};
+
+/// 30 roundings of float32, and 5000 of double (whose references round too).
+constexpr Tolerance kF32{2e-6};
+constexpr Tolerance kF64{1e-12};
+/// For numeric_gradient with its default step.
+constexpr Tolerance kNumeric{1e-8};
+
+/// One CHECK: every got[i] is within the tolerance of expected[i]. Reports the worst element.
+inline void check_close(const std::string& name, const Array& got, const Array& expected,
+                        Tolerance tolerance) {
+  INFO(name);
+  REQUIRE((got.size() == expected.size() && !got.empty()));
+  double largest = 0, worst = 0;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double error = std::abs(got[i] - expected[i]);
+    largest = std::max(largest, std::abs(expected[i]));
+    if (error <= worst || std::isnan(worst)) continue;  // a NaN is neither <= nor passed over
+    worst = error;
+    at = i;
+  }
+  INFO(name << "[" << at << "]: expected " << expected[at] << ", got " << got[at] << ", error "
+            << worst << ", largest " << largest);
+  CHECK(worst <= tolerance.relative * largest);
+}
+inline void check_close(const std::string& name, const Tensor& got, const Array& expected,
+                        Tolerance tolerance) {
+  check_close(name, download(got), expected, tolerance);
+}
+
+/// d/dx of sum_i g_i f(x)_i by central differences; f takes and returns an Array.
+template <class Function>
+Array numeric_gradient(const Function& f, Array x, const Array& g, double step = 1e-5) {
+  Array gradient(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double saved = x[i];
+    x[i] = saved + step;
+    const Array above = f(x);
+    x[i] = saved - step;
+    const Array below = f(x);
+    x[i] = saved;
+    for (std::size_t j = 0; j < g.size(); ++j)
+      gradient[i] += g[j] * (above[j] - below[j]) / (2 * step);
+  }
+  return gradient;
+}
+
+/// Calls body(ctx, dtype, tolerance) in float32 and in float64, with more than one thread.
+template <class Body>
+void for_each_compute(const Body& body) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    INFO("compute " << name_of(dtype));
+    Context ctx({}, dtype, 2);
+    body(ctx, dtype, dtype == DType::f32 ? kF32 : kF64);
+  }
+}
+
+/// The callable throws an Error whose text contains `part`.
+template <class Callable>
+void require_error(const Callable& callable, const std::string& part) {
+  std::string text = "no error";
+  try {
+    callable();
+  } catch (const Error& error) {
+    text = error.what();
+  }
+  INFO("expected an error with \"" << part << "\", got: " << text);
+  CHECK(text.find(part) != std::string::npos);
+}
+
+}  // namespace orchid::test
