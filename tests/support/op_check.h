@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/core/context.h"
@@ -40,9 +40,8 @@ Tensor upload(const Context& ctx, const std::vector<Value>& values, const Shape&
   Tensor tensor = ctx.empty(shape, dtype);
   REQUIRE(tensor.count() == std::ssize(values));
   dispatch_any(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    std::transform(values.begin(), values.end(), tensor.data<T>(),
-                   [](Value value) { return static_cast<T>(value); });
+    auto* out = tensor.data<decltype(zero)>();
+    for (const Value value : values) *out++ = static_cast<decltype(zero)>(value);
   });
   return tensor;
 }
@@ -80,14 +79,13 @@ struct Tolerance {
   double relative;
   constexpr Tolerance operator*(double factor) const { return {relative * factor}; }
 };
-
 /// 30 roundings of float32, and 5000 of double (whose references round too).
 constexpr Tolerance kF32{2e-6};
 constexpr Tolerance kF64{1e-12};
 /// For numeric_gradient with its default step.
 constexpr Tolerance kNumeric{1e-8};
 
-/// One CHECK: every got[i] is within the tolerance of expected[i]. Reports the worst element.
+/// One CHECK of the worst element, which it reports; NaN fails.
 inline void check_close(const std::string& name, const Array& got, const Array& expected,
                         Tolerance tolerance) {
   INFO(name);
@@ -115,8 +113,7 @@ template <class Function>
 Array numeric_gradient(const Function& f, Array x, const Array& g, double step = 1e-5) {
   Array gradient(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const double saved = x[i];
-    x[i] = saved + step;
+    const double saved = std::exchange(x[i], x[i] + step);
     const Array above = f(x);
     x[i] = saved - step;
     const Array below = f(x);
