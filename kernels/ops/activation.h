@@ -7,7 +7,7 @@ namespace orchid::ops {
 /// Scalar functions f(x). `parameter` is used by the last two only.
 ///   gelu        x Phi(x), exact (erf)            silu      x sigmoid(x)
 ///   softplus    log(1 + exp(x))                  rational  x / (x + 1)
-///   softshrink  sign(x) max(|x| - parameter, 0)  shifted_sigmoid  sigmoid(x) + parameter
+///   softshrink  sign(x) max(|x| - parameter, 0)  shifted_sigmoid  sigmoid(x - parameter)
 enum class ActivationKind {
   identity,
   gelu,
