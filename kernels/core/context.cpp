@@ -1,12 +1,12 @@
 #include "kernels/core/context.h"
 
-#include <sched.h>
-
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <set>
 #include <thread>
+
+#include <sched.h>
 
 namespace orchid {
 namespace {
@@ -43,13 +43,20 @@ Context::Context(Device device, DType compute, int threads)
       compute_(compute),
       threads_(threads > 0 ? threads : default_threads()),
       memory_(make_host_pool()) {
-  ORCHID_CHECK(compute == DType::f32 || compute == DType::f64,
-               "context: expected f32 or f64, got ", name_of(compute));
+  ORCHID_CHECK(compute == DType::f32 || compute == DType::f64, "context: expected f32 or f64, got ",
+               name_of(compute));
+}
+
+Context Context::planning(DType compute) {
+  Context ctx(Device{}, compute, 1);
+  ctx.planning_ = true;
+  ctx.memory_ = make_counting_memory();
+  return ctx;
 }
 
 Tensor Context::zeros(const Shape& shape, DType dtype) const {
   Tensor tensor = empty(shape, dtype);
-  if (tensor.bytes() > 0) std::memset(tensor.raw(), 0, tensor.bytes());
+  if (tensor.bytes() > 0 && !planning_) std::memset(tensor.raw(), 0, tensor.bytes());
   return tensor;
 }
 

@@ -17,6 +17,11 @@ class Context {
   /// `threads` 0: OMP_NUM_THREADS if set, else the physical cores of this process.
   explicit Context(Device device = {}, DType compute = DType::f32, int threads = 0);
 
+  /// A context in which ops only check their operands and add to `tally`: no memory is allocated
+  /// and nothing is computed. What a model would need is found by running it here.
+  static Context planning(DType compute = DType::f32);
+  bool is_planning() const { return planning_; }
+
   Device device() const { return device_; }
   /// Element type of activations and parameters: f32, or f64 in tests.
   DType compute() const { return compute_; }
@@ -29,6 +34,13 @@ class Context {
   }
   Tensor zeros(const Shape& shape) const { return zeros(shape, compute_); }
   Tensor zeros(const Shape& shape, DType dtype) const;
+
+  /// Work of the ops run so far, while planning.
+  struct Tally {
+    double flops = 0;
+    double bytes = 0;  ///< operands read and written once each
+  };
+  Tally tally;
 
   /// Set to collect time per op; null: off.
   Trace* trace = nullptr;
@@ -43,6 +55,7 @@ class Context {
   }
 
  private:
+  bool planning_ = false;
   Device device_;
   DType compute_;
   int threads_;

@@ -19,6 +19,8 @@ Device parse_device(const std::string& text) {
               ErrorKind::usage);
 }
 
-std::vector<Device> visible_devices() { return {Device{}}; }
+std::vector<Device> visible_devices() {
+  return {Device{}};
+}
 
 }  // namespace orchid

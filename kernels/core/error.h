@@ -61,15 +61,15 @@ decltype(auto) with_context(const std::string& doing, Body&& body) {
   } while (false)
 
 /// The same for the command line and configuration (exit code 2).
-#define ORCHID_CHECK_USAGE(condition, ...)                                                         \
-  do {                                                                                             \
-    if (!(condition))                                                                              \
-      throw ::orchid::Error(::orchid::str(__VA_ARGS__), ::orchid::ErrorKind::usage);               \
+#define ORCHID_CHECK_USAGE(condition, ...)                                           \
+  do {                                                                               \
+    if (!(condition))                                                                \
+      throw ::orchid::Error(::orchid::str(__VA_ARGS__), ::orchid::ErrorKind::usage); \
   } while (false)
 
 /// The same for the content of input files (exit code 3).
-#define ORCHID_CHECK_INPUT(condition, ...)                                                         \
-  do {                                                                                             \
-    if (!(condition))                                                                              \
-      throw ::orchid::Error(::orchid::str(__VA_ARGS__), ::orchid::ErrorKind::input_data);          \
+#define ORCHID_CHECK_INPUT(condition, ...)                                                \
+  do {                                                                                    \
+    if (!(condition))                                                                     \
+      throw ::orchid::Error(::orchid::str(__VA_ARGS__), ::orchid::ErrorKind::input_data); \
   } while (false)

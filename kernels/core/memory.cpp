@@ -18,7 +18,8 @@ constexpr std::size_t kPage = 4096;
 
 /// Rounds up to one of eight sizes per power of two: at most 12.5 % of a block is unused.
 std::size_t size_class(std::size_t bytes) {
-  if (bytes <= 8 * kAlignment) return std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  if (bytes <= 8 * kAlignment)
+    return std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   const std::size_t step = std::bit_floor(bytes - 1) / 8;
   return (bytes + step - 1) / step * step;
 }
@@ -77,13 +78,38 @@ class HostPool final : public Memory {
   std::size_t peak_ = 0;
 };
 
+class CountingMemory final : public Memory {
+ public:
+  Device device() const override { return Device{}; }
+  void* allocate(std::size_t bytes) override {
+    in_use_ += bytes;
+    peak_ = std::max(peak_, in_use_);
+    return this;  // never dereferenced: ops do not run while planning
+  }
+  void release(void*, std::size_t bytes) noexcept override { in_use_ -= bytes; }
+  std::size_t in_use() const override { return in_use_; }
+  std::size_t peak() const override { return peak_; }
+
+ private:
+  std::size_t in_use_ = 0;
+  std::size_t peak_ = 0;
+};
+
 }  // namespace
 
-std::shared_ptr<Memory> make_host_pool() { return std::make_shared<HostPool>(); }
+std::shared_ptr<Memory> make_counting_memory() {
+  return std::make_shared<CountingMemory>();
+}
+
+std::shared_ptr<Memory> make_host_pool() {
+  return std::make_shared<HostPool>();
+}
 
 Buffer::Buffer(std::shared_ptr<Memory> memory, std::size_t bytes)
     : memory_(std::move(memory)), bytes_(bytes), data_(memory_->allocate(bytes)) {}
 
-Buffer::~Buffer() { memory_->release(data_, bytes_); }
+Buffer::~Buffer() {
+  memory_->release(data_, bytes_);
+}
 
 }  // namespace orchid

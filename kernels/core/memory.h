@@ -24,6 +24,9 @@ class Memory {
 /// warm-up.
 std::shared_ptr<Memory> make_host_pool();
 
+/// Hands out no memory, only counts it: for planning a run without allocating (Context::planning).
+std::shared_ptr<Memory> make_counting_memory();
+
 /// One block of a Memory, returned to it with the last owner.
 class Buffer {
  public:

@@ -9,7 +9,9 @@
 /// Lists an op's operands once: ORCHID_OPERANDS(x, gamma, y). Checks, traces and tests read it.
 #define ORCHID_OPERANDS(...)                                      \
   static constexpr std::string_view operand_names = #__VA_ARGS__; \
-  auto operands() const { return std::tie(__VA_ARGS__); }
+  auto operands() const {                                         \
+    return std::tie(__VA_ARGS__);                                 \
+  }
 
 namespace orchid {
 
@@ -21,6 +23,25 @@ void check_shape(const char* op, const char* operand, const Tensor& tensor, cons
 
 void check_operand(const Context&, const char* op, std::string_view names, int index,
                    const Tensor* tensor, bool optional);
+
+/// Bytes of all operands, each read or written once; an Acc is both.
+template <class Op>
+double operand_bytes(const Op& op) {
+  return std::apply(
+      [](const auto&... operand) {
+        double total = 0;
+        (
+            [&] {
+              using Kind = std::remove_cvref_t<decltype(operand)>;
+              constexpr bool twice = std::is_same_v<Kind, Acc> || std::is_same_v<Kind, OptionalAcc>;
+              if (operand.tensor)
+                total += static_cast<double>(operand.tensor->bytes()) * (twice ? 2 : 1);
+            }(),
+            ...);
+        return total;
+      },
+      op.operands());
+}
 
 /// Every operand that is not optional is defined, and all lie on the context's device.
 template <class Op>

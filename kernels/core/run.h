@@ -13,10 +13,16 @@ namespace orchid {
 ///   ORCHID_OPERANDS(x, gamma, y)         // every operand, once
 ///   void check() const;                  // shapes and attributes: ops/<family>.cpp
 ///   void cpu(Context&) const;            // cpu/<family>.cpp
+/// and, where arithmetic counts, double flops() const.
 template <class Op>
 void run(Context& ctx, const Op& op) {
   check_operands(ctx, op);
   op.check();
+  if (ctx.is_planning()) {
+    ctx.tally.bytes += operand_bytes(op);
+    if constexpr (requires { op.flops(); }) ctx.tally.flops += op.flops();
+    return;
+  }
   const TraceScope scope(ctx.trace, Op::name);
   op.cpu(ctx);
 }

@@ -23,6 +23,8 @@ class Shape {
   std::int64_t last() const { return (*this)[rank_ - 1]; }
   /// Product of all extents but the last.
   std::int64_t rows() const { return rank_ == 0 ? 1 : count_before(rank_ - 1); }
+  /// This shape with another last extent: (B, L, D) -> (B, L, extent).
+  Shape with_last(std::int64_t extent) const;
 
   bool operator==(const Shape& other) const = default;
 

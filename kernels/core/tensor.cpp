@@ -35,8 +35,7 @@ void* Tensor::pointer(DType wanted) const {
   ORCHID_CHECK(defined(), "tensor: undefined");
   ORCHID_CHECK(wanted == dtype_, "tensor ", shape_, ": expected ", name_of(wanted), ", holds ",
                name_of(dtype_));
-  return static_cast<char*>(buffer_->data()) +
-         static_cast<std::size_t>(offset_) * size_of(dtype_);
+  return static_cast<char*>(buffer_->data()) + static_cast<std::size_t>(offset_) * size_of(dtype_);
 }
 
 }  // namespace orchid

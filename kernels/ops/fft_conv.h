@@ -15,15 +15,15 @@ namespace orchid::ops {
 /// A left-out gate is 1, left-out h, skip and add are 0.
 struct FftConv {
   static constexpr const char* name = "fft_conv";
-  In x;                ///< (B, L, >= x_column + D)
-  OptionalIn gate_in;  ///< (B, L, >= gate_in_column + D)
-  In h0;               ///< (F, C): static spectrum, the same for every sample; C as Transform's
-  OptionalIn h;        ///< (B, F, C) per sample; or (B, F, D) real (zero phase) for Fourier kinds
-  OptionalIn skip;     ///< (D)
-  OptionalIn gate_out; ///< (B, L, >= gate_out_column + D)
-  OptionalIn add;      ///< (B, L, D)
-  OptionalOut c;       ///< (B, L, D): kept for the gradient of gate_out
-  Out y;               ///< (B, L, D); may be `add`
+  In x;                 ///< (B, L, >= x_column + D)
+  OptionalIn gate_in;   ///< (B, L, >= gate_in_column + D)
+  In h0;                ///< (F, C): static spectrum, the same for every sample; C as Transform's
+  OptionalIn h;         ///< (B, F, C) per sample; or (B, F, D) real (zero phase) for Fourier kinds
+  OptionalIn skip;      ///< (D)
+  OptionalIn gate_out;  ///< (B, L, >= gate_out_column + D)
+  OptionalIn add;       ///< (B, L, D)
+  OptionalOut c;        ///< (B, L, D): kept for the gradient of gate_out
+  Out y;                ///< (B, L, D); may be `add`
   TransformKind kind = TransformKind::fft_ortho;
   std::int64_t length = 0;  ///< N >= L; cosine kinds need N = L
   double scale = 1;
@@ -32,6 +32,9 @@ struct FftConv {
   std::int64_t gate_out_column = 0;
 
   ORCHID_OPERANDS(x, gate_in, h0, h, skip, gate_out, add, c, y)
+  double flops() const {
+    return 2 * transform_flops(static_cast<double>(y->shape()[0] * y->shape()[2]), length);
+  }
   void check() const;
   void cpu(Context&) const;
 };
@@ -39,26 +42,25 @@ struct FftConv {
 /// Gradients of FftConv (that of `add` is dy itself). With dc = gate_out * dy, G and U the
 /// transforms of dc and u (spectra are recomputed here, not kept):
 ///   dgate_out = dy * c
-///   du = adjoint: scale * T^-1( T(dc) * conj(H) ) + skip * dc;  dx = gate_in * du, dgate_in = x * du
-///   dH_f = scale * w_f / N * G_f conj(U_f), w_f = 1 at f = 0 and N/2 (even N), else 2
-///   dh = dH per sample (real part for a zero-phase h), dh0 += sum over the batch
-///   dskip += sum of dc * u
+///   du = adjoint: scale * T^-1( T(dc) * conj(H) ) + skip * dc;  dx = gate_in * du, dgate_in = x *
+///   du dH_f = scale * w_f / N * G_f conj(U_f), w_f = 1 at f = 0 and N/2 (even N), else 2 dh = dH
+///   per sample (real part for a zero-phase h), dh0 += sum over the batch dskip += sum of dc * u
 struct FftConvGrad {
   static constexpr const char* name = "fft_conv_grad";
-  In dy;                ///< (B, L, D)
-  In x;                 ///< as in FftConv, and so the next five
+  In dy;  ///< (B, L, D)
+  In x;   ///< as in FftConv, and so the next five
   OptionalIn gate_in;
   In h0;
   OptionalIn h;
   OptionalIn skip;
   OptionalIn gate_out;
-  OptionalIn c;              ///< (B, L, D); needed with gate_out
-  Out dx;                    ///< columns of a tensor laid out as x; the other columns stay untouched
-  OptionalOut dgate_in;      ///< columns, as gate_in
-  OptionalOut dgate_out;     ///< columns, as gate_out
-  Acc dh0;                   ///< (F, C)
-  OptionalOut dh;            ///< as h
-  OptionalAcc dskip;         ///< (D)
+  OptionalIn c;           ///< (B, L, D); needed with gate_out
+  Out dx;                 ///< columns of a tensor laid out as x; the other columns stay untouched
+  OptionalOut dgate_in;   ///< columns, as gate_in
+  OptionalOut dgate_out;  ///< columns, as gate_out
+  Acc dh0;                ///< (F, C)
+  OptionalOut dh;         ///< as h
+  OptionalAcc dskip;      ///< (D)
   TransformKind kind = TransformKind::fft_ortho;
   std::int64_t length = 0;
   double scale = 1;
@@ -68,6 +70,9 @@ struct FftConvGrad {
   bool accumulate_dx = false;  ///< dx += instead of dx =
 
   ORCHID_OPERANDS(dy, x, gate_in, h0, h, skip, gate_out, c, dx, dgate_in, dgate_out, dh0, dh, dskip)
+  double flops() const {
+    return 3 * transform_flops(static_cast<double>(dy->shape()[0] * dy->shape()[2]), length);
+  }
   void check() const;
   void cpu(Context&) const;
 };

@@ -8,14 +8,18 @@ namespace orchid::ops {
 /// (B L, D) matrix. A Linear layer y = x W^T + c is {.a = x, .b = W, .transpose_b = true}.
 struct Matmul {
   static constexpr const char* name = "matmul";
-  In a;              ///< (M, K), or (K, M) with transpose_a
-  In b;              ///< (K, N), or (N, K) with transpose_b
-  OptionalIn bias;   ///< (N), added to each row
-  Out c;             ///< (M, N)
+  In a;             ///< (M, K), or (K, M) with transpose_a
+  In b;             ///< (K, N), or (N, K) with transpose_b
+  OptionalIn bias;  ///< (N), added to each row
+  Out c;            ///< (M, N)
   bool transpose_a = false;
   bool transpose_b = false;
 
   ORCHID_OPERANDS(a, b, bias, c)
+  double flops() const {
+    return 2.0 * static_cast<double>(c->count()) *
+           static_cast<double>(transpose_a ? a->shape().rows() : a->shape().last());
+  }
   void check() const;
   void cpu(Context&) const;
 };
@@ -30,6 +34,10 @@ struct MatmulAccumulate {
   bool transpose_b = false;
 
   ORCHID_OPERANDS(a, b, c)
+  double flops() const {
+    return 2.0 * static_cast<double>(c->count()) *
+           static_cast<double>(transpose_a ? a->shape().rows() : a->shape().last());
+  }
   void check() const;
   void cpu(Context&) const;
 };
@@ -54,6 +62,9 @@ struct BlockDiagonal {
   Out y;            ///< (R, b q)
 
   ORCHID_OPERANDS(x, weight, bias, y)
+  double flops() const {
+    return 2.0 * static_cast<double>(x->shape().rows()) * static_cast<double>(weight->count());
+  }
   void check() const;
   void cpu(Context&) const;
 };
@@ -69,6 +80,9 @@ struct BlockDiagonalGrad {
   OptionalAcc dbias;  ///< (b q)
 
   ORCHID_OPERANDS(dy, x, weight, dx, dweight, dbias)
+  double flops() const {
+    return 4.0 * static_cast<double>(x->shape().rows()) * static_cast<double>(weight->count());
+  }
   void check() const;
   void cpu(Context&) const;
 };

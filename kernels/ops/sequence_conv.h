@@ -4,7 +4,8 @@
 
 namespace orchid::ops {
 
-/// What lies outside a sequence: zeros; reflection without the edge sample; the other end; the edge.
+/// What lies outside a sequence: zeros; reflection without the edge sample; the other end; the
+/// edge.
 enum class Padding { zeros, reflect, circular, replicate };
 
 const char* name_of(Padding);
@@ -26,6 +27,9 @@ struct SequenceConv {
   std::int64_t x_column = 0;
 
   ORCHID_OPERANDS(x, weight, bias, y)
+  double flops() const {
+    return 2.0 * static_cast<double>(y->shape().rows()) * static_cast<double>(weight->count());
+  }
   void check() const;
   void cpu(Context&) const;
 };
@@ -44,6 +48,9 @@ struct SequenceConvGrad {
   std::int64_t x_column = 0;
 
   ORCHID_OPERANDS(dy, x, weight, dx, dweight, dbias)
+  double flops() const {
+    return 4.0 * static_cast<double>(dy->shape().rows()) * static_cast<double>(weight->count());
+  }
   void check() const;
   void cpu(Context&) const;
 };

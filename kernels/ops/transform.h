@@ -1,7 +1,7 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
-#include <string>
 
 #include "kernels/core/run.h"
 
@@ -32,15 +32,24 @@ constexpr std::int64_t spectrum_channels(TransformKind kind, std::int64_t width)
 /// The least length from `least` on whose transform needs no detour (factors 2, 3, 5, 7 only).
 std::int64_t good_transform_length(std::int64_t least);
 
+/// Work of one real transform of length N for `signals` signals: half of 5 N log2 N each.
+inline double transform_flops(double signals, std::int64_t length) {
+  const double n = static_cast<double>(length);
+  return 2.5 * n * std::log2(n) * signals;
+}
+
 /// spectrum = T(x), x padded with zeros from L to N.
 struct Transform {
   static constexpr const char* name = "transform";
-  In x;                                          ///< (B, L, D), L <= N
-  Out spectrum;                                  ///< (B, F, 2D planar) or (B, F, D)
+  In x;          ///< (B, L, D), L <= N
+  Out spectrum;  ///< (B, F, 2D planar) or (B, F, D)
   TransformKind kind = TransformKind::fft_ortho;
-  std::int64_t length = 0;                       ///< N; cosine kinds need N = L
+  std::int64_t length = 0;  ///< N; cosine kinds need N = L
 
   ORCHID_OPERANDS(x, spectrum)
+  double flops() const {
+    return transform_flops(static_cast<double>(x->shape()[0] * x->shape()[2]), length);
+  }
   void check() const;
   void cpu(Context&) const;
 };
@@ -55,6 +64,9 @@ struct TransformGrad {
   std::int64_t length = 0;
 
   ORCHID_OPERANDS(dspectrum, dx)
+  double flops() const {
+    return transform_flops(static_cast<double>(dx->shape()[0] * dx->shape()[2]), length);
+  }
   void check() const;
   void cpu(Context&) const;
 };
@@ -69,6 +81,9 @@ struct InverseTransform {
   std::int64_t length = 0;
 
   ORCHID_OPERANDS(spectrum, x)
+  double flops() const {
+    return transform_flops(static_cast<double>(x->shape()[0] * x->shape()[2]), length);
+  }
   void check() const;
   void cpu(Context&) const;
 };
@@ -83,6 +98,9 @@ struct InverseTransformGrad {
   std::int64_t length = 0;
 
   ORCHID_OPERANDS(dx, dspectrum)
+  double flops() const {
+    return transform_flops(static_cast<double>(dx->shape()[0] * dx->shape()[2]), length);
+  }
   void check() const;
   void cpu(Context&) const;
 };
