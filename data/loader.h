@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "data/dataset.h"
+
+namespace orchid::data {
+
+/// Which samples a loader hands out, and in what order.
+struct LoaderOptions {
+  std::int64_t micro_batch = 32;   ///< rows of one batch at most
+  std::int64_t global_batch = 32;  ///< samples of one step over all ranks
+  int rank = 0;
+  int world = 1;
+  std::uint64_t seed = 0;       ///< of the shuffle
+  bool shuffle = true;          ///< a new order each epoch; off: by index
+  bool repeat = true;           ///< epoch after epoch; off: one pass, then the end
+  int threads = 1;              ///< workers; 0: next() does the work itself
+  std::int64_t prefetch = 4;    ///< batches kept ready ahead of next()
+  std::int64_t start_step = 0;  ///< resume: the first step to hand out
+};
+
+/// For evaluation: one pass in order, the last batch partial, no sample twice.
+LoaderOptions evaluation_options(std::int64_t micro_batch, int rank = 0, int world = 1);
+
+/// This rank's micro-batches of a dataset, prepared ahead by worker threads.
+///
+/// All epochs in a row form one sequence of samples. Step g takes its elements
+/// [g * global_batch, (g + 1) * global_batch); a rank takes a contiguous part of those and cuts it
+/// into micro-batches. So the sequence is the same for any world size and number of threads, and
+/// a step number is all that resuming needs. A step may span the end of an epoch.
+class Loader {
+ public:
+  /// `dataset` must outlive the loader.
+  Loader(const Dataset& dataset, const LoaderOptions& options,
+         std::shared_ptr<Memory> memory = make_host_pool());
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// The next micro-batch; empty after the end of a single pass. What a worker threw is thrown
+  /// here, with the step in front.
+  std::optional<Batch> next();
+
+  /// next() without an end: throws if there is no further batch.
+  Batch next_or_throw();
+
+  /// Calls of next() that make one step on this rank (0 if the rank has no share of it). Only the
+  /// last step of a single pass differs from the others.
+  std::int64_t micro_batches(std::int64_t step) const;
+  /// Steps of a single pass, rounded up.
+  std::int64_t steps_per_epoch() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace orchid::data
