@@ -155,7 +155,9 @@ struct BertConfig {
 using ModelConfig = std::variant<BertConfig>;
 
 /// Throws a usage Error that names the key and the rule, as far as the model alone can tell:
-/// "model.encoder.mixer.conditioning_width: expected an odd number, got 4".
+/// "model: encoder: mixer: conditioning_width: expected an odd number, got 4".
 void validate(const ModelConfig&);
+/// The same for an operator alone, on sequences of at most `length`.
+void validate(const OrchidMixerConfig&, std::int64_t length);
 
 }  // namespace orchid::model

@@ -1,0 +1,83 @@
+#include "model/encoder.h"
+
+#include "kernels/ops/arithmetic.h"
+
+namespace orchid::model {
+namespace {
+
+/// a + b in new memory: both may still be needed by others.
+Tensor sum(Context& ctx, const Tensor& a, const Tensor& b) {
+  Tensor y = ctx.empty(a.shape(), a.dtype());
+  run(ctx, ops::Add{.a = a, .b = b, .y = y});
+  return y;
+}
+
+}  // namespace
+
+Block::Block(const Init& init, const EncoderConfig& config, std::int64_t length)
+    : pre_(config.norm == BlockNorm::pre),
+      mixer_(make_mixer(init.at("mixer"), config.mixer, config.width, length)),
+      mlp_norm_(init.at("mlp_norm"), config.width, config.norm_epsilon),
+      mlp_(init.at("mlp"), config.mlp, config.width, config.dropout),
+      mixer_residual_(pre_ || config.mixer_residual) {
+  if (mixer_residual_)
+    mixer_norm_ =
+        std::make_unique<LayerNorm>(init.at("mixer_norm"), config.width, config.norm_epsilon);
+}
+
+Tensor Block::forward(Context& ctx, const Tensor& x, const Tensor& mask, Tape& tape) const {
+  if (pre_) {
+    const Tensor mixed = mixer_->forward(ctx, mixer_norm_->forward(ctx, x, tape), mask, tape);
+    const Tensor a = sum(ctx, x, mixed);
+    return sum(ctx, a, mlp_.forward(ctx, mlp_norm_.forward(ctx, a, tape), tape));
+  }
+  Tensor a = mixer_->forward(ctx, x, mask, tape);
+  if (mixer_residual_) a = mixer_norm_->forward(ctx, sum(ctx, x, a), tape);
+  return mlp_norm_.forward(ctx, sum(ctx, a, mlp_.forward(ctx, a, tape)), tape);
+}
+
+Tensor Block::backward(Context& ctx, const Tensor& dy, Tape& tape) {
+  if (pre_) {
+    const Tensor da = sum(ctx, dy, mlp_norm_.backward(ctx, mlp_.backward(ctx, dy, tape), tape));
+    return sum(ctx, da, mixer_norm_->backward(ctx, mixer_->backward(ctx, da, tape), tape));
+  }
+  const Tensor dsum = mlp_norm_.backward(ctx, dy, tape);
+  Tensor da = sum(ctx, dsum, mlp_.backward(ctx, dsum, tape));
+  if (!mixer_residual_) return mixer_->backward(ctx, da, tape);
+  da = mixer_norm_->backward(ctx, da, tape);
+  return sum(ctx, da, mixer_->backward(ctx, da, tape));
+}
+
+void Block::visit(const std::string& prefix, const Visitor& visitor) {
+  mixer_->visit(join(prefix, "mixer"), visitor);
+  if (mixer_norm_) mixer_norm_->visit(join(prefix, "mixer_norm"), visitor);
+  mlp_.visit(join(prefix, "mlp"), visitor);
+  mlp_norm_.visit(join(prefix, "mlp_norm"), visitor);
+}
+
+Encoder::Encoder(const Init& init, const EncoderConfig& config, std::int64_t length) {
+  for (std::int64_t i = 0; i < config.layers; ++i)
+    blocks_.emplace_back(init.at(str("layers.", i)), config, length);
+  if (config.norm == BlockNorm::pre)
+    final_norm_ = std::make_unique<LayerNorm>(init.at("norm"), config.width, config.norm_epsilon);
+}
+
+Tensor Encoder::forward(Context& ctx, const Tensor& x, const Tensor& mask, Tape& tape) const {
+  Tensor a = x;
+  for (const Block& block : blocks_) a = block.forward(ctx, a, mask, tape);
+  return final_norm_ ? final_norm_->forward(ctx, a, tape) : a;
+}
+
+Tensor Encoder::backward(Context& ctx, const Tensor& dy, Tape& tape) {
+  Tensor da = final_norm_ ? final_norm_->backward(ctx, dy, tape) : dy;
+  for (std::size_t i = blocks_.size(); i-- > 0;) da = blocks_[i].backward(ctx, da, tape);
+  return da;
+}
+
+void Encoder::visit(const std::string& prefix, const Visitor& visitor) {
+  for (std::size_t i = 0; i < blocks_.size(); ++i)
+    blocks_[i].visit(join(prefix, str("layers.", i)), visitor);
+  if (final_norm_) final_norm_->visit(join(prefix, "norm"), visitor);
+}
+
+}  // namespace orchid::model

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "model/config.h"
+#include "model/layers/mlp.h"
+#include "model/layers/norm.h"
+#include "model/mixers/mixer.h"
+
+namespace orchid::model {
+
+/// One layer of the stack:
+///   post                  a = Mixer(x);          y = LN(a + MLP(a))     (the M2 / Orchid-BERT
+///   layer) post, mixer_residual  a = LN(x + Mixer(x));  y = LN(a + MLP(a))     (BERT) pre a = x +
+///   Mixer(LN(x));  y = a + MLP(LN(a))
+class Block {
+ public:
+  Block(const Init& init, const EncoderConfig&, std::int64_t length);
+
+  Tensor forward(Context&, const Tensor& x, const Tensor& mask, Tape&) const;
+  Tensor backward(Context&, const Tensor& dy, Tape&);
+  void visit(const std::string& prefix, const Visitor&);
+
+ private:
+  bool pre_;
+  std::unique_ptr<LayerNorm> mixer_norm_;  ///< pre, and post with mixer_residual
+  std::unique_ptr<Mixer> mixer_;
+  LayerNorm mlp_norm_;
+  Mlp mlp_;
+  bool mixer_residual_;
+};
+
+/// The stack of blocks; pre-norm stacks end with a LayerNorm.
+class Encoder {
+ public:
+  Encoder(const Init& init, const EncoderConfig&, std::int64_t length);
+
+  Tensor forward(Context&, const Tensor& x, const Tensor& mask, Tape&) const;
+  Tensor backward(Context&, const Tensor& dy, Tape&);
+  void visit(const std::string& prefix, const Visitor&);
+
+ private:
+  std::vector<Block> blocks_;
+  std::unique_ptr<LayerNorm> final_norm_;
+};
+
+}  // namespace orchid::model

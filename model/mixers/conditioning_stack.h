@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "model/config.h"
+#include "model/init.h"
+#include "model/layers/linear.h"
+#include "model/module.h"
+
+namespace orchid::model {
+
+/// What one stack of a conditioning network maps: channels in, channels out, convolution groups.
+struct StackShape {
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  std::int64_t groups = 1;
+};
+
+/// A stack of short "same" convolutions along the sequence (time or frequency):
+///   per layer: [dense Linear, if conditioning is mlp] -> grouped convolution -> activation, except
+///   after the last layer -> norm, also after the last layer.
+/// Layers after the first map out -> out. With mlp the convolution is depthwise.
+class ConditioningStack {
+ public:
+  ConditioningStack(const Init& init, const OrchidMixerConfig&, const StackShape&);
+
+  /// Input: channels [column, column + in) of x (B, S, >= column + in). Output (B, S, out).
+  Tensor forward(Context&, const Tensor& x, std::int64_t column, Tape&) const;
+  /// Gradient of those channels, (B, S, in).
+  Tensor backward(Context&, const Tensor& dy, Tape&);
+  void visit(const std::string& prefix, const Visitor&);
+
+ private:
+  struct Layer {
+    std::unique_ptr<Linear> dense;
+    Parameter weight;  ///< (out, in / groups, taps)
+    Parameter bias;
+    std::unique_ptr<Module> norm;
+  };
+
+  OrchidMixerConfig config_;
+  StackShape shape_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace orchid::model

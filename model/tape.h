@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include "kernels/core/error.h"
+
+namespace orchid::model {
+
+/// What forward keeps for backward: a stack, because backward is forward read in reverse. One tape
+/// a micro-batch. It also carries what forward must know of the step: training or not, and the
+/// numbers that key dropout.
+class Tape {
+ public:
+  /// Training. `step` is unique for each micro-batch of a run (and rank): it keys dropout.
+  Tape(std::uint64_t seed, std::uint64_t step) : training_(true), seed_(seed), step_(step) {}
+  /// Evaluation: keeps nothing; no dropout; running statistics.
+  static Tape off() { return Tape(); }
+
+  bool training() const { return training_; }
+  std::uint64_t seed() const { return seed_; }
+  std::uint64_t step() const { return step_; }
+  bool empty() const { return entries_.empty(); }
+
+  template <class Saved>
+  void save(Saved saved) {
+    if (training_) entries_.push_back(std::make_unique<Entry<Saved>>(std::move(saved)));
+  }
+
+  /// Takes the last entry, and with it its memory, off the tape.
+  template <class Saved>
+  Saved take() {
+    ORCHID_CHECK(!entries_.empty(), "tape: empty; was forward run with a training tape?");
+    auto* entry = dynamic_cast<Entry<Saved>*>(entries_.back().get());
+    ORCHID_CHECK(entry, "tape: backward must mirror forward: asked for ", typeid(Saved).name(),
+                 ", the last entry is another");
+    Saved saved = std::move(entry->value);
+    entries_.pop_back();
+    return saved;
+  }
+
+ private:
+  Tape() = default;
+
+  struct AnyEntry {
+    virtual ~AnyEntry() = default;
+  };
+  template <class Saved>
+  struct Entry final : AnyEntry {
+    explicit Entry(Saved saved) : value(std::move(saved)) {}
+    Saved value;
+  };
+
+  bool training_ = false;
+  std::uint64_t seed_ = 0;
+  std::uint64_t step_ = 0;
+  std::vector<std::unique_ptr<AnyEntry>> entries_;
+};
+
+}  // namespace orchid::model
