@@ -1,0 +1,34 @@
+#include "model/plan.h"
+
+#include "model/model.h"
+
+namespace orchid::model {
+
+Plan plan_model(const ModelConfig& config, std::int64_t batch, std::int64_t length,
+                std::int64_t targets) {
+  Context ctx = Context::planning();
+  const std::unique_ptr<Model> model = build_model(ctx, config, 0);
+  Plan plan;
+  model->visit("", {[&](const std::string& name, Parameter& parameter) {
+                      const Shape& shape = parameter.value.shape();
+                      plan.tensors.push_back({name, shape, shape.count()});
+                      plan.parameters += shape.count();
+                    },
+                    nullptr});
+  allocate_gradients(ctx, *model);
+  const std::size_t resident = ctx.memory()->in_use();
+
+  Input input;
+  input.ids = ctx.empty({batch, length}, DType::i32);
+  input.rows = ctx.empty({targets}, DType::i32);
+  Tape tape(0, 0);
+  const Tensor logits = model->forward(ctx, input, tape);
+  plan.forward_flops = ctx.tally.flops;
+  model->backward(ctx, logits, tape);  // the gradient overwrites the logits
+  plan.backward_flops = ctx.tally.flops - plan.forward_flops;
+  plan.bytes_moved = ctx.tally.bytes;
+  plan.activation_bytes = static_cast<double>(ctx.memory()->peak() - resident);
+  return plan;
+}
+
+}  // namespace orchid::model
