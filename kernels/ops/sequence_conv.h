@@ -10,6 +10,9 @@ enum class Padding { zeros, reflect, circular, replicate };
 
 const char* name_of(Padding);
 
+/// Largest K; longer kernels are the FFT convolution's.
+inline constexpr std::int64_t kMaxTaps = 64;
+
 /// Grouped convolution of a few taps along the sequence (cross-correlation order, as torch):
 ///   y[b, s, co] = bias[co] + sum_{ci in group} sum_j weight[co, ci, j] x[b, s - left + j, ci]
 /// Group g owns Cin/groups consecutive inputs and Cout/groups consecutive outputs.

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <utility>
+
+#include "kernels/cpu/simd.h"
+
+namespace orchid::cpu {
+
+/// Two vectors as they pass between memory (a0 b0 a1 b1 ...) and arithmetic (a0 a1 .., b0 b1 ..).
+template <class V>
+struct Pair {
+  V first, second;
+};
+
+template <class V>
+ORCHID_INLINE Pair<V> interleave(V a, V b) {
+  constexpr int n = kLanes<V>;
+  if constexpr (n == 1) {
+    return {a, b};
+  } else {
+    return [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+      return Pair<V>{__builtin_shufflevector(a, b, (i / 2 + i % 2 * n)...),
+                     __builtin_shufflevector(a, b, (n / 2 + i / 2 + i % 2 * n)...)};
+    }
+    (std::make_integer_sequence<int, n>{});
+  }
+}
+
+template <class V>
+ORCHID_INLINE Pair<V> deinterleave(V a, V b) {
+  constexpr int n = kLanes<V>;
+  if constexpr (n == 1) {
+    return {a, b};
+  } else {
+    return [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+      return Pair<V>{__builtin_shufflevector(a, b, (2 * i)...),
+                     __builtin_shufflevector(a, b, (2 * i + 1)...)};
+    }
+    (std::make_integer_sequence<int, n>{});
+  }
+}
+
+}  // namespace orchid::cpu
