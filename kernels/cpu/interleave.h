@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
 #include "kernels/cpu/simd.h"
@@ -38,6 +39,15 @@ ORCHID_INLINE Pair<V> deinterleave(V a, V b) {
     }
     (std::make_integer_sequence<int, n>{});
   }
+}
+
+/// Calls body(V{}, i) over [begin, end): whole vectors, then single lanes.
+template <class T, class Body>
+ORCHID_INLINE void for_each_vector(std::int64_t begin, std::int64_t end, const Body& body) {
+  using V = Vec<T>;
+  std::int64_t i = begin;
+  for (; i + kLanes<V> <= end; i += kLanes<V>) body(V{}, i);
+  for (; i < end; ++i) body(Vec<T, sizeof(T)>{}, i);
 }
 
 }  // namespace orchid::cpu

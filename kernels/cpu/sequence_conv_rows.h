@@ -135,13 +135,4 @@ ORCHID_INLINE void grad_tile(const PackedTaps<Scalar<V>>& packed, const Scalar<V
   }
 }
 
-/// Calls tile(V{}, g) over the groups: whole vectors, then single lanes.
-template <class T, class Tile>
-ORCHID_INLINE void for_each_vector(std::int64_t begin, std::int64_t end, const Tile& tile) {
-  using V = Vec<T>;
-  std::int64_t g = begin;
-  for (; g + kLanes<V> <= end; g += kLanes<V>) tile(V{}, g);
-  for (; g < end; ++g) tile(Vec<T, sizeof(T)>{}, g);
-}
-
 }  // namespace orchid::cpu

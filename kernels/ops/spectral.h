@@ -12,8 +12,8 @@ enum class ComplexLayout { interleaved, planar };
 /// Phase removal (Type I, paper Eq. 2): s = Re^2 + Im^2 of a Fourier spectrum, |z| of a real one.
 struct Power {
   static constexpr const char* name = "power";
-  In z;                 ///< (B, F, 2D planar), or (B, F, D) if not complex
-  Out s;                ///< (B, F, D)
+  In z;   ///< (B, F, 2D planar), or (B, F, D) if not complex
+  Out s;  ///< (B, F, D)
   bool complex = true;
 
   ORCHID_OPERANDS(z, s)
@@ -34,12 +34,13 @@ struct PowerGrad {
   void cpu(Context&) const;
 };
 
-/// Cross-correlation in the spectrum (Type II, paper Eq. 3): y = conj(k) * q, planar; or k * q, real.
+/// Cross-correlation in the spectrum (Type II, paper Eq. 3): y = conj(k) * q, planar; or k * q,
+/// real.
 struct ConjugateProduct {
   static constexpr const char* name = "conjugate_product";
-  In k;                 ///< (B, F, 2D planar), or (B, F, D) if not complex
-  In q;                 ///< shape of k
-  Out y;                ///< shape of k
+  In k;   ///< (B, F, 2D planar), or (B, F, D) if not complex
+  In q;   ///< shape of k
+  Out y;  ///< shape of k
   bool complex = true;
 
   ORCHID_OPERANDS(k, q, y)
@@ -66,12 +67,12 @@ struct ConjugateProductGrad {
 /// d * filters + o of z, and h is planar.
 struct SelectFilter {
   static constexpr const char* name = "select_filter";
-  In z;                      ///< (B, F, 2 D filters) in `layout`, or (B, F, D filters) if not complex
-  Out h;                     ///< (B, F, 2D planar), or (B, F, D)
+  In z;   ///< (B, F, 2 D filters) in `layout`, or (B, F, D filters) if not complex
+  Out h;  ///< (B, F, 2D planar), or (B, F, D)
   bool complex = true;
   ComplexLayout layout = ComplexLayout::interleaved;
   std::int64_t filters = 1;
-  std::int64_t filter = 0;   ///< o
+  std::int64_t filter = 0;  ///< o
 
   ORCHID_OPERANDS(z, h)
   void check() const;
