@@ -1,0 +1,213 @@
+#include "model/bert.h"
+
+#include "kernels/ops/cross_entropy.h"
+#include "model/plan.h"
+#include "tests/model/gradients.h"
+
+using namespace orchid;
+using namespace orchid::test;
+using namespace orchid::model;
+
+namespace {
+
+BertConfig tiny() {
+  BertConfig config;
+  config.vocabulary = 24;
+  config.length = 6;
+  config.encoder.width = 8;
+  config.encoder.layers = 2;
+  config.encoder.mlp.expansion = 2;
+  config.encoder.mlp.blocks = 2;
+  auto& mixer = std::get<OrchidMixerConfig>(config.encoder.mixer);
+  mixer.filter.width = 6;
+  mixer.filter.inner_layers = 1;
+  return config;
+}
+
+/// Weights of a size that makes every gradient visible (the initial 0.02 leaves some near zero).
+void enlarge(Model& model) {
+  model.visit("", {[&](const std::string& path, Parameter& parameter) {
+                     if (path.ends_with("freq")) return;
+                     double* data = parameter.value.data<double>();
+                     const Array noise = random_array(parameter.value.count(), path.size());
+                     for (std::size_t i = 0; i < noise.size(); ++i) data[i] += 0.3 * noise[i];
+                   },
+                   nullptr});
+}
+
+struct Example {
+  explicit Example(Context& ctx) {
+    input.ids = upload_i32(ctx, {2, 7, 1, 9, 3, 4, 2, 23, 7, 7, 3, 4}, {2, 6});
+    input.segments = upload_i32(ctx, {0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0}, {2, 6});
+    input.rows = upload_i32(ctx, {1, 3, 8}, {3});
+    targets = upload_i32(ctx, {5, 9, 23}, {3});
+  }
+  Input input;
+  Tensor targets;
+};
+
+double loss(Context& ctx, const Model& model, const Example& example, Tape& tape,
+            Tensor* dlogits = nullptr) {
+  const Tensor logits = model.forward(ctx, example.input, tape);
+  Tensor each = ctx.empty({3}, DType::f64), correct = ctx.empty({3}, DType::i32);
+  Tensor gradient = ctx.empty(logits.shape());
+  run(ctx, ops::CrossEntropy{.logits = logits,
+                             .targets = example.targets,
+                             .loss = each,
+                             .correct = correct,
+                             .dlogits = gradient});
+  if (dlogits) *dlogits = gradient;
+  double sum = 0;
+  for (const double value : download(each)) sum += value;
+  return sum;
+}
+
+void check_model_gradients(const BertConfig& config) {
+  Context ctx({}, DType::f64, 2);
+  const std::unique_ptr<Model> model = build_model(ctx, config, 1);
+  enlarge(*model);
+  allocate_gradients(ctx, *model);
+  const Example example(ctx);
+  Tape tape(5, 11);
+  Tensor dlogits;
+  loss(ctx, *model, example, tape, &dlogits);
+  model->backward(ctx, dlogits, tape);
+  CHECK(tape.empty());
+  check_all_gradients(*model, [&] {
+    Tape again(5, 11);
+    return loss(ctx, *model, example, again);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("bert: whole-model gradients equal central differences", "[model][bert]") {
+  BertConfig config = tiny();
+  SECTION("the Orchid-BERT layer") {}
+  SECTION("without dropout, plain dense MLP, no positions") {
+    config.dropout = config.encoder.dropout = 0;
+    config.encoder.mlp = {false, 3, 1, true};
+    config.positions = Positions::none;
+  }
+  SECTION("pre-norm blocks") {
+    config.encoder.norm = BlockNorm::pre;
+  }
+  SECTION("post-norm blocks with the mixer's residual") {
+    config.encoder.mixer_residual = true;
+  }
+  SECTION("correlation kernels, Fourier") {
+    auto& mixer = std::get<OrchidMixerConfig>(config.encoder.mixer);
+    mixer.kernel = Kernel::correlation;
+    mixer.transform = ops::TransformKind::fft_ortho;
+  }
+  check_model_gradients(config);
+}
+
+TEST_CASE("bert: published sizes have the published parameter counts", "[model][bert]") {
+  BertConfig config;
+  auto& mixer = std::get<OrchidMixerConfig>(config.encoder.mixer);
+  CHECK(plan_model(config, 1, 128, 19).parameters == 77'207'616);
+  mixer.kernel = Kernel::correlation;
+  CHECK(plan_model(config, 1, 128, 19).parameters == 77'262'912);
+  config.encoder.width = 1536;
+  CHECK(plan_model(config, 1, 128, 19).parameters == 253'935'936);
+  mixer.kernel = Kernel::phase;
+  CHECK(plan_model(config, 1, 128, 19).parameters == 253'825'344);
+}
+
+TEST_CASE("bert: the plan counts the work of the products", "[model][bert]") {
+  const BertConfig config = tiny();
+  const Plan plan = plan_model(config, 2, 6, 3);
+  // Products alone, per token: projections 3 D^2 + D^2, MLP 2 D (2 I) / b + 2 I D / b.
+  const double tokens = 12, width = 8, hidden = 16, blocks = 2;
+  const double layer = 2 * tokens * (4 * width * width + 3 * hidden * width / blocks);
+  const double head = 2 * 3 * (width * width + width * 24);
+  CHECK(plan.forward_flops > 2 * layer + head);
+  CHECK(plan.backward_flops > 2 * (2 * layer + head));
+  CHECK(plan.activation_bytes > 12 * 8 * 4 * 10);
+}
+
+TEST_CASE("bert: parts of equal name start alike whatever surrounds them", "[model][bert]") {
+  Context ctx;
+  BertConfig config = tiny();
+  const auto values = [&](const BertConfig& c) {
+    std::map<std::string, Array> all;
+    build_model(ctx, c, 42)
+        ->visit("", {[&](const std::string& path, Parameter& parameter) {
+                       all[path] = download(parameter.value);
+                     },
+                     nullptr});
+    return all;
+  };
+  const auto two = values(config);
+  config.encoder.layers = 3;
+  const auto three = values(config);
+  for (const auto& [path, value] : two) {
+    INFO(path);
+    CHECK(three.at(path) == value);
+  }
+  CHECK(two.at("encoder.layers.0.mixer.in_linear.weight") !=
+        two.at("encoder.layers.1.mixer.in_linear.weight"));
+}
+
+TEST_CASE("bert: weights start with the deviations of the recipe", "[model][bert]") {
+  Context ctx;
+  BertConfig config = tiny();
+  config.vocabulary = 4096;
+  config.encoder.width = 64;
+  const auto deviation = [](const Array& values) {
+    double sum = 0;
+    for (const double value : values) sum += value * value;
+    return std::sqrt(sum / static_cast<double>(values.size()));
+  };
+  build_model(ctx, config, 1)
+      ->visit("", {[&](const std::string& path, Parameter& parameter) {
+                     const Array values = download(parameter.value);
+                     INFO(path);
+                     if (path == "embeddings.tokens" || path.ends_with("in_linear.weight"))
+                       CHECK(deviation(values) == Approx(0.02).epsilon(0.02));
+                     if (path.ends_with("linear.bias")) CHECK(deviation(values) == 0);
+                     if (path.ends_with("conv1d_short.weight"))
+                       CHECK(deviation(values) == Approx(1.0 / 3).epsilon(0.1));
+                     if (path.ends_with("fixed_conv.bias"))
+                       CHECK(deviation(values) == Approx(1).epsilon(0.35));
+                     if (path.ends_with("mlp.input.weight"))
+                       CHECK(deviation(values) == Approx(1 / std::sqrt(32 * 3.0)).epsilon(0.05));
+                     if (path.ends_with("freq")) CHECK(values[0] == 10);
+                   },
+                   nullptr});
+}
+
+TEST_CASE("bert: the padding row of the token table learns from the head alone", "[model][bert]") {
+  Context ctx({}, DType::f64, 1);
+  const BertConfig config = tiny();
+  const std::unique_ptr<Model> model = build_model(ctx, config, 1);
+  allocate_gradients(ctx, *model);
+  Example example(ctx);
+  example.input.ids = upload_i32(ctx, {2, 7, 1, 9, 3, 0, 2, 23, 7, 7, 3, 0}, {2, 6});
+  Tape tape(5, 11);
+  Tensor dlogits;
+  loss(ctx, *model, example, tape, &dlogits);
+  const auto padding_row = [&] {
+    Array row;
+    model->visit("", {[&](const std::string& path, Parameter& parameter) {
+                        if (path != "embeddings.tokens") return;
+                        const Array all = download(parameter.grad);
+                        row.assign(all.begin(), all.begin() + config.encoder.width);
+                      },
+                      nullptr});
+    return row;
+  };
+  model->backward(ctx, dlogits, tape);
+  const Array row = padding_row();
+  // The head's share: sum over rows of dlogits[:, 0] times what the table was multiplied with. With
+  // logits linear in the table, it is what differences of the table's row give when no id is 0.
+  CHECK(*std::max_element(row.begin(), row.end()) > 0);
+  const Array gradients = download(dlogits);
+  double bias = 0;
+  for (std::size_t m = 0; m < 3; ++m) bias += gradients[m * 24];
+  model->visit("", {[&](const std::string& path, Parameter& parameter) {
+                      if (path == "head.bias") CHECK(download(parameter.grad)[0] == Approx(bias));
+                    },
+                    nullptr});
+}
