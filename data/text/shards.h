@@ -5,12 +5,18 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/io/mapped_file.h"
 #include "data/text/vocabulary.h"
 
 namespace orchid::data {
+
+constexpr std::string_view kShardMagic = "ORCHTOK1";
+constexpr int kShardVersion = 1;
+/// Tokens are stored in 16 bits.
+constexpr std::int64_t kMostShardPieces = 65536;
 
 /// How documents become samples of a given length.
 enum class SampleMode {
@@ -65,26 +71,6 @@ class TokenShards {
   std::int64_t tokens_ = 0;
   std::vector<ShardInfo> infos_;
   std::vector<Shard> shards_;
-};
-
-/// Writes a token directory: documents in order, then finish(). Nothing but temporary files is
-/// left if finish() is not reached; the caller renames the directory.
-class ShardWriter {
- public:
-  ShardWriter(std::filesystem::path directory, const Vocabulary& vocabulary, SampleMode mode,
-              std::int64_t shard_tokens);
-  ~ShardWriter();
-
-  /// Adds a document, or its next part when `continues`. Empty parts are ignored.
-  void add(std::span<const std::int32_t> ids, bool continues = false);
-  void finish();
-
-  std::int64_t documents() const;
-  std::int64_t tokens() const;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
 };
 
 }  // namespace orchid::data

@@ -17,7 +17,7 @@ struct WordPieceOptions {
   int max_word_characters = 100;  ///< a longer word is one [UNK]
 };
 
-/// Words already cut into pieces. One a thread; grows to a fixed bound, then starts afresh.
+/// Words already cut into pieces, in a table of fixed size. One a thread.
 class WordCache;
 
 /// Text to piece ids: clean, split CJK, strip accents, lower-case, split at blanks and
