@@ -35,7 +35,8 @@ struct SineGrad {
 
 /// The window of a static filter, and its split by filter:
 ///   k[o, l, d] = e[l, c] * (exp(-t_l |delta_c|) + shift) / norm_l,   c = d * filters + o
-/// norm_l = 1, or with `normalized` the sum over c of |windowed e[l, c]|. `window` false: k = e.
+/// norm_l = 1, or with `normalized` the sum over c of |windowed e[l, c]|. `window` false: the
+/// factor in brackets is 1.
 struct DecayWindow {
   static constexpr const char* name = "decay_window";
   In e;      ///< (L, D filters)
@@ -51,6 +52,8 @@ struct DecayWindow {
   void cpu(Context&) const;
 };
 
+/// With v the windowed e: dv_c = dk_c / norm - sign(v_c) sum_b(dk_b v_b) / norm^2 if normalized,
+/// else dk_c; de_c = dv_c times the factor in brackets. t and delta are not trained.
 struct DecayWindowGrad {
   static constexpr const char* name = "decay_window_grad";
   In dk;     ///< (filters, L, D)
