@@ -15,15 +15,15 @@ namespace orchid::ops {
 /// A left-out gate is 1, left-out h, skip and add are 0.
 struct FftConv {
   static constexpr const char* name = "fft_conv";
-  In x;                 ///< (B, L, >= x_column + D)
-  OptionalIn gate_in;   ///< (B, L, >= gate_in_column + D)
-  In h0;                ///< (F, C): static spectrum, the same for every sample; C as Transform's
-  OptionalIn h;         ///< (B, F, C) per sample; or (B, F, D) real (zero phase) for Fourier kinds
-  OptionalIn skip;      ///< (D)
-  OptionalIn gate_out;  ///< (B, L, >= gate_out_column + D)
-  OptionalIn add;       ///< (B, L, D)
-  OptionalOut c;        ///< (B, L, D): kept for the gradient of gate_out
-  Out y;                ///< (B, L, D); may be `add`
+  In x;                  ///< (B, L, >= x_column + D)
+  OptionalIn gate_in{};  ///< (B, L, >= gate_in_column + D)
+  In h0;                 ///< (F, C): static spectrum, the same for every sample; C as Transform's
+  OptionalIn h{};        ///< (B, F, C) per sample; or (B, F, D) real (zero phase) for Fourier kinds
+  OptionalIn skip{};     ///< (D)
+  OptionalIn gate_out{};  ///< (B, L, >= gate_out_column + D)
+  OptionalIn add{};       ///< (B, L, D)
+  OptionalOut c{};        ///< (B, L, D): kept for the gradient of gate_out
+  Out y;                  ///< (B, L, D); may be `add`
   TransformKind kind = TransformKind::fft_ortho;
   std::int64_t length = 0;  ///< N >= L; cosine kinds need N = L
   double scale = 1;
@@ -49,18 +49,18 @@ struct FftConvGrad {
   static constexpr const char* name = "fft_conv_grad";
   In dy;  ///< (B, L, D)
   In x;   ///< as in FftConv, and so the next five
-  OptionalIn gate_in;
+  OptionalIn gate_in{};
   In h0;
-  OptionalIn h;
-  OptionalIn skip;
-  OptionalIn gate_out;
-  OptionalIn c;           ///< (B, L, D); needed with gate_out
-  Out dx;                 ///< columns of a tensor laid out as x; the other columns stay untouched
-  OptionalOut dgate_in;   ///< columns, as gate_in
-  OptionalOut dgate_out;  ///< columns, as gate_out
-  Acc dh0;                ///< (F, C)
-  OptionalOut dh;         ///< as h
-  OptionalAcc dskip;      ///< (D)
+  OptionalIn h{};
+  OptionalIn skip{};
+  OptionalIn gate_out{};
+  OptionalIn c{};           ///< (B, L, D); needed with gate_out
+  Out dx;                   ///< columns of a tensor laid out as x; the other columns stay untouched
+  OptionalOut dgate_in{};   ///< columns, as gate_in
+  OptionalOut dgate_out{};  ///< columns, as gate_out
+  Acc dh0;                  ///< (F, C)
+  OptionalOut dh{};         ///< as h
+  OptionalAcc dskip{};      ///< (D)
   TransformKind kind = TransformKind::fft_ortho;
   std::int64_t length = 0;
   double scale = 1;
