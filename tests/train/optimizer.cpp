@@ -1,0 +1,160 @@
+#include "train/optim/optimizer.h"
+
+#include <cmath>
+
+#include "tests/support/catch.h"
+#include "tests/support/op_check.h"
+
+using namespace orchid;
+using namespace orchid::train;
+using orchid::test::Array;
+using orchid::test::download;
+using orchid::test::upload;
+
+namespace {
+
+/// Three parameters of odd sizes, so that the arena has gaps.
+struct Net {
+  explicit Net(Context& ctx) {
+    weight.value = upload(ctx, {1, -2, 3, -4, 5, -6}, {2, 3});
+    bias.value = upload(ctx, {0.5}, {1});
+    gamma.value = upload(ctx, {1, 1, 2}, {3});
+  }
+  void visit(const model::Visitor& visitor) {
+    visitor.parameter("a.weight", weight);
+    visitor.parameter("a.bias", bias);
+    visitor.parameter("norm.gamma", gamma);
+  }
+  model::Parameter weight, bias, gamma;
+};
+
+Optimizer make(Context& ctx, Net& net, const OptimizerConfig& config) {
+  return Optimizer(ctx, config, [&](const model::Visitor& visitor) { net.visit(visitor); });
+}
+
+void set(Tensor& tensor, const Array& values) {
+  dispatch_float(tensor.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for (std::size_t i = 0; i < values.size(); ++i) tensor.data<T>()[i] = static_cast<T>(values[i]);
+  });
+}
+
+/// One parameter under spec bert_glue 3.3, in double.
+struct Reference {
+  double value, m = 0, v = 0;
+  void step(const OptimizerConfig& config, double g, double factor, double peak, double lambda,
+            int t) {
+    const double rate = factor * peak;
+    const bool decoupled = config.type == OptimizerKind::decoupled_adamw;
+    value *= 1 - (decoupled ? factor : rate) * lambda;
+    m = config.betas[0] * m + (1 - config.betas[0]) * g;
+    v = config.betas[1] * v + (1 - config.betas[1]) * g * g;
+    const double root = std::sqrt(v) / std::sqrt(1 - std::pow(config.betas[1], t));
+    value -= rate / (1 - std::pow(config.betas[0], t)) * m / (root + config.epsilon);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("parameters move into the arena with their values", "[train][optimizer]") {
+  Context ctx({}, DType::f32, 1);
+  Net net(ctx);
+  const Optimizer optimizer = make(ctx, net, {});
+  CHECK(download(net.weight.value) == Array{1, -2, 3, -4, 5, -6});
+  CHECK(net.weight.value.shape() == Shape{2, 3});
+  CHECK(download(net.gamma.value) == Array{1, 1, 2});
+  CHECK(download(net.gamma.grad) == Array{0, 0, 0});
+  CHECK(optimizer.parameter_count() == 10);
+  CHECK(optimizer.parameters()[1].path == "a.bias");
+  set(net.bias.value, {7});
+  CHECK(download(optimizer.value(1)) == Array{7});
+}
+
+TEST_CASE("both forms of AdamW equal the formula in double", "[train][optimizer]") {
+  for (const OptimizerKind kind : {OptimizerKind::adamw, OptimizerKind::decoupled_adamw}) {
+    Context ctx({}, DType::f64, 1);
+    Net net(ctx);
+    const OptimizerConfig config{.type = kind,
+                                 .learning_rate = 0.25,
+                                 .betas = {0.5, 0.75},
+                                 .epsilon = 1e-3,
+                                 .weight_decay = 0.125};
+    Optimizer optimizer = make(ctx, net, config);
+    Reference weight{-2}, bias{0.5};
+    for (int t = 1; t <= 3; ++t) {
+      set(net.weight.grad, {0, 2.0 * t, 0, 0, 0, 0});
+      set(net.bias.grad, {-1.0 / t});
+      optimizer.step(ctx, 0.5 * t, 0.25, t);
+      weight.step(config, 0.5 * t, 0.5 * t, 0.25, 0.125, t);
+      bias.step(config, -0.25 / t, 0.5 * t, 0.25, 0.125, t);
+    }
+    INFO(enum_name(kind));
+    CHECK(download(net.weight.value)[1] == Approx(weight.value).epsilon(1e-12));
+    CHECK(download(net.bias.value)[0] == Approx(bias.value).epsilon(1e-12));
+    CHECK(download(optimizer.first_moment(1))[0] == Approx(bias.m).epsilon(1e-12));
+    CHECK(download(optimizer.second_moment(1))[0] == Approx(bias.v).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("one hand-computed step tells the two forms of decay apart", "[train][optimizer]") {
+  // value 1, g = 2, rate 0.1 * 0.5 = 0.05, lambda 0.2: m / sqrt(v) = 1 after correction.
+  const auto after = [](OptimizerKind kind) {
+    Context ctx({}, DType::f64, 1);
+    Net net(ctx);
+    Optimizer optimizer =
+        make(ctx, net, {.type = kind, .learning_rate = 0.1, .epsilon = 1e-12, .weight_decay = 0.2});
+    set(net.gamma.grad, {2, 0, 0});
+    optimizer.step(ctx, 0.5, 1, 1);
+    return download(net.gamma.value)[0];
+  };
+  CHECK(after(OptimizerKind::adamw) == Approx(1 - 0.05 * 0.2 - 0.05));
+  CHECK(after(OptimizerKind::decoupled_adamw) == Approx(1 - 0.5 * 0.2 - 0.05));
+}
+
+TEST_CASE("a group overrides the settings of the parameters it matches", "[train][optimizer]") {
+  Context ctx({}, DType::f64, 1);
+  Net net(ctx);
+  OptimizerConfig config{.learning_rate = 0.5, .weight_decay = 0};
+  config.groups = {{"a.bias", 0.0, 0.5}, {"a.*", 0.125, {}}};
+  Optimizer optimizer = make(ctx, net, config);
+  set(net.weight.grad, {1, 1, 1, 1, 1, 1});
+  set(net.bias.grad, {1});
+  set(net.gamma.grad, {1, 1, 1});
+  optimizer.step(ctx, 1, 1, 1);
+  CHECK(download(net.weight.value)[0] == Approx(1 - 0.125).epsilon(1e-5));
+  CHECK(download(net.bias.value)[0] == Approx(0.25).epsilon(1e-12));  // rate 0, decay 0.5
+  CHECK(download(net.gamma.value)[0] == Approx(1 - 0.5).epsilon(1e-5));
+}
+
+TEST_CASE("a group that matches nothing is refused", "[train][optimizer]") {
+  Context ctx({}, DType::f32, 1);
+  Net net(ctx);
+  OptimizerConfig config;
+  config.groups = {{"*.weigth", {}, {}}};
+  test::require_error([&] { make(ctx, net, config); },
+                      "optimizer.groups: no parameter matches \"*.weigth\"");
+}
+
+TEST_CASE("the gradient norm covers all parameters and zero_grad clears them",
+          "[train][optimizer]") {
+  Context ctx({}, DType::f32, 1);
+  Net net(ctx);
+  Optimizer optimizer = make(ctx, net, {});
+  set(net.weight.grad, {1, 0, 0, 0, 0, 2});
+  set(net.bias.grad, {4});
+  set(net.gamma.grad, {0, 0, 10});
+  CHECK(optimizer.grad_norm(ctx) == 11);
+  optimizer.zero_grad(ctx);
+  CHECK(optimizer.grad_norm(ctx) == 0);
+  CHECK(download(net.gamma.grad) == Array{0, 0, 0});
+}
+
+TEST_CASE("a factor of 0 moves no parameter but feeds the moments", "[train][optimizer]") {
+  Context ctx({}, DType::f32, 1);
+  Net net(ctx);
+  Optimizer optimizer = make(ctx, net, {.weight_decay = 0.5});
+  set(net.bias.grad, {4});
+  optimizer.step(ctx, 0, 1, 1);
+  CHECK(download(net.bias.value) == Array{0.5});
+  CHECK(download(optimizer.first_moment(1))[0] == Approx(0.4));
+}

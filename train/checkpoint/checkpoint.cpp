@@ -1,0 +1,99 @@
+#include "train/checkpoint/checkpoint.h"
+
+#include <algorithm>
+
+#include "data/io/atomic_file.h"
+#include "data/io/checksum.h"
+
+namespace orchid::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<NamedTensor> model_tensors(const VisitModel& visit) {
+  std::vector<NamedTensor> tensors;
+  visit({[&](const std::string& path, model::Parameter& parameter) {
+           tensors.push_back({path, parameter.value});
+         },
+         [&](const std::string& path, Tensor& buffer) {
+           tensors.push_back({path, buffer});
+         }});
+  return tensors;
+}
+
+std::vector<NamedTensor> optimizer_tensors(const Optimizer& optimizer) {
+  std::vector<NamedTensor> tensors;
+  for (std::size_t i = 0; i < optimizer.parameters().size(); ++i) {
+    const std::string& path = optimizer.parameters()[i].path;
+    tensors.push_back({path + ".m", optimizer.first_moment(i)});
+    tensors.push_back({path + ".v", optimizer.second_moment(i)});
+  }
+  return tensors;
+}
+
+void load_tensors(const fs::path& path, std::vector<NamedTensor> tensors) {
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  for (NamedTensor& named : tensors) file.read(named.name, named.tensor);
+  if (file.entries().size() == tensors.size()) return;
+  for (const SafetensorsEntry& entry : file.entries()) {
+    const auto same = [&](const NamedTensor& named) { return named.name == entry.name; };
+    ORCHID_CHECK_INPUT(std::any_of(tensors.begin(), tensors.end(), same), path.string(),
+                       ": tensor \"", entry.name, "\" is not part of this model");
+  }
+}
+
+}  // namespace
+
+std::map<std::string, WrittenFile> write_checkpoint_files(const fs::path& directory,
+                                                          const VisitModel& visit,
+                                                          const Optimizer& optimizer,
+                                                          std::int64_t step,
+                                                          const std::string& vocabulary) {
+  const std::map<std::string, std::string> metadata = {{"format", "orchid"}, {"step", str(step)}};
+  std::map<std::string, WrittenFile> files;
+  files[kModelFile] = write_safetensors(directory / kModelFile, model_tensors(visit), metadata);
+  files[kOptimizerFile] =
+      write_safetensors(directory / kOptimizerFile, optimizer_tensors(optimizer), metadata);
+  if (!vocabulary.empty()) {
+    data::write_file(directory / kVocabularyFile, vocabulary);
+    files[kVocabularyFile] = {vocabulary.size(), data::checksum(vocabulary)};
+  }
+  return files;
+}
+
+void load_model(const fs::path& checkpoint, const VisitModel& visit) {
+  load_tensors(checkpoint / kModelFile, model_tensors(visit));
+}
+
+void load_optimizer(const fs::path& checkpoint, const Optimizer& optimizer) {
+  load_tensors(checkpoint / kOptimizerFile, optimizer_tensors(optimizer));
+}
+
+void verify_checkpoint(const fs::path& checkpoint) {
+  const CheckpointState state = read_state(checkpoint);
+  with_context(str("checkpoint ", checkpoint.string()), [&] {
+    for (const auto& [name, written] : state.files) {
+      const data::MappedFile file = data::MappedFile::open(checkpoint / name);
+      ORCHID_CHECK_INPUT(data::checksum(file.bytes()) == written.checksum, name,
+                         ": damaged: its checksum is not the one in state.json");
+    }
+    for (const char* name : {kModelFile, kOptimizerFile}) SafetensorsFile::open(checkpoint / name);
+  });
+}
+
+fs::path find_checkpoint(const fs::path& path) {
+  ORCHID_CHECK_INPUT(fs::is_directory(path), path.string(),
+                     ": expected the directory of a run or of a checkpoint");
+  if (fs::exists(path / kStateFile)) {
+    read_state(path);
+    return path;
+  }
+  for (const fs::path& root : {path / "checkpoints", path}) {
+    std::vector<std::string> ignored;
+    if (const auto latest = CheckpointStore(root, {}).latest(&ignored)) return latest->directory;
+    if (!ignored.empty()) throw Error(ignored.back(), ErrorKind::input_data);
+  }
+  throw Error(str(path.string(), ": no checkpoint in it"), ErrorKind::input_data);
+}
+
+}  // namespace orchid::train

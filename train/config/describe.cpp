@@ -1,0 +1,117 @@
+#include "kernels/core/enum_names.h"
+#include "train/config/json_reader.h"
+#include "train/config/load.h"
+
+namespace orchid::train {
+namespace {
+
+/// Walks the structs of the configuration and lists their fields.
+class Describer {
+ public:
+  std::vector<KeyDescription> keys;
+
+  template <FieldList Struct>
+  void section(const std::string& path, const Struct& defaults) {
+    Struct::fields(defaults, [&](const char* key, const auto& field, const char* meaning) {
+      add(child(path, key), field, meaning);
+    });
+  }
+
+ private:
+  void put(const std::string& path, const std::string& type, const Json& value,
+           const char* meaning) {
+    keys.push_back({path, type, value.is_null() ? "" : value.dump(), meaning});
+  }
+
+  void add(const std::string& path, bool value, const char* meaning) {
+    put(path, "true | false", value, meaning);
+  }
+  void add(const std::string& path, double value, const char* meaning) {
+    put(path, "number", value, meaning);
+  }
+  void add(const std::string& path, std::int64_t value, const char* meaning) {
+    put(path, "integer", value, meaning);
+  }
+  void add(const std::string& path, std::uint64_t value, const char* meaning) {
+    put(path, "integer", value, meaning);
+  }
+  void add(const std::string& path, const std::string& value, const char* meaning) {
+    put(path, "text", value, meaning);
+  }
+  template <NamedEnum Enum>
+  void add(const std::string& path, const Enum& value, const char* meaning) {
+    put(path, enum_choices<Enum>(), enum_name(value), meaning);
+  }
+  void add(const std::string& path, const std::array<double, 2>& value, const char* meaning) {
+    put(path, "[number, number]", Json(value), meaning);
+  }
+  void add(const std::string& path, const std::optional<double>&, const char* meaning) {
+    put(path, "number or absent", Json(), meaning);
+  }
+  template <class T>
+  void add(const std::string& path, const std::vector<T>&, const char* meaning) {
+    put(path, "list", Json::array(), meaning);
+    section(path + "[]", T{});
+  }
+  template <FieldList Struct>
+  void add(const std::string& path, const Struct& value, const char* meaning) {
+    put(path, "object", Json(), meaning);
+    section(path, value);
+  }
+  template <class... Alternatives>
+  void add(const std::string& path, const std::variant<Alternatives...>&, const char* meaning) {
+    std::string choices;
+    ((choices += str(choices.empty() ? "" : " | ", Alternatives::type)), ...);
+    put(path, "object", Json(), meaning);
+    put(child(path, "type"), choices,
+        std::variant_alternative_t<0, std::variant<Alternatives...>>::type,
+        "which kind; the other keys here depend on it");
+    (section(str(path, "(", Alternatives::type, ")"), Alternatives{}), ...);
+  }
+};
+
+/// "model(bert).encoder" without the choices: "model.encoder".
+std::string plain(const std::string& key) {
+  std::string text;
+  bool inside = false;
+  for (const char c : key) {
+    if (c == '(') inside = true;
+    if (!inside && c != '[' && c != ']') text += c;
+    if (c == ')') inside = false;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<KeyDescription> describe_config(const std::string& section) {
+  Describer describer;
+  describer.section("", RunConfig{});
+  std::vector<KeyDescription> keys = std::move(describer.keys);
+  keys.insert(keys.begin() + 1, {"extends", "text", "",
+                                 "another file, relative to this one, whose keys hold unless "
+                                 "given here"});
+  std::vector<KeyDescription> wanted;
+  std::vector<std::string> sections;
+  for (KeyDescription& key : keys) {
+    for (const char* required : {"name", "model", "task", "data"})
+      if (key.key == required) {
+        key.required = true;
+        key.default_json.clear();
+      }
+    const std::string path = plain(key.key);
+    if (section.empty() || path == section || path.starts_with(section + "."))
+      wanted.push_back(key);
+    sections.push_back(path);
+  }
+  if (wanted.empty()) {
+    std::vector<std::string> known;
+    for (const std::string& path : sections)
+      if (path.find('.') == std::string::npos) known.push_back(path);
+    throw Error(str("describe: no key \"", section, "\"", suggestion(section, known)),
+                ErrorKind::usage);
+  }
+  return wanted;
+}
+
+}  // namespace orchid::train
