@@ -90,8 +90,7 @@ std::int64_t count_characters(std::string_view text) {
 
 bool is_other(char32_t code) {
   const utf8proc_category_t category = category_of(code);
-  return category == UTF8PROC_CATEGORY_CN ||
-         (category >= UTF8PROC_CATEGORY_CC && category <= UTF8PROC_CATEGORY_CO);
+  return category >= UTF8PROC_CATEGORY_CC && category <= UTF8PROC_CATEGORY_CO;
 }
 
 bool is_punctuation(char32_t code) {

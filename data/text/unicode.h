@@ -23,7 +23,8 @@ void append_utf8(std::string& text, char32_t code);
 /// Code points of valid UTF-8.
 std::int64_t count_characters(std::string_view text);
 
-/// General category C*: control, format, unassigned, private use, surrogate.
+/// General category Cc, Cf, Cs or Co: control, format, surrogate, private use. Unassigned code
+/// points are kept, as the Hugging Face tokenizer does.
 bool is_other(char32_t);
 /// General category P*, or ASCII that BERT treats alike ($ + < = > ^ ` | ~).
 bool is_punctuation(char32_t);
@@ -49,7 +50,7 @@ constexpr bool is_ascii_punctuation(char c) {
 }
 
 /// BERT's normalisation of a piece of text as Hugging Face does it: drop U+0000, U+FFFD and
-/// category C*, make blanks of white space, put blanks around CJK, decompose (NFD), drop accents
+/// is_other(), make blanks of white space, put blanks around CJK, decompose (NFD), drop accents
 /// (Mn), lower-case. Keeps its buffers between calls.
 class Normalizer {
  public:

@@ -47,6 +47,7 @@ TEST_CASE("the normaliser drops, blanks, strips and lowers as BERT does", "[data
   CHECK(normal("x\u0085y") == "xy");                      // NEL is Cc
   CHECK(normal("x\u00A0y\u3000z\u2028w") == "x y z w");   // white space beyond ASCII
   CHECK(normal("\uE000pua") == "pua");                    // private use
+  CHECK(normal("a\u0378b") == "a\u0378b");                // unassigned
   CHECK(normal("中文") == " 中  文 ");
   CHECK(normal("ΑΣ") == "ασ");
   CHECK(normal("İ ẞ") == "i ß");
