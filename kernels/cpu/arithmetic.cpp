@@ -1,0 +1,81 @@
+#include "kernels/ops/arithmetic.h"
+
+#include <cstring>
+
+#include "kernels/cpu/pointwise.h"
+
+namespace orchid::ops {
+
+void Fill::cpu(Context& ctx) const {
+  dispatch_float(y->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* const out = y->data<T>();
+    const T fill = static_cast<T>(value);
+    cpu::for_each_element(ctx, y->count(), [=](std::int64_t i) { out[i] = fill; });
+  });
+}
+
+void Add::cpu(Context& ctx) const {
+  dispatch_float(a->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T *const left = a->data<T>(), *const right = b->data<T>();
+    T* const out = y->data<T>();
+    cpu::for_each_element(ctx, a->count(), [=](std::int64_t i) { out[i] = left[i] + right[i]; });
+  });
+}
+
+void AddScaled::cpu(Context& ctx) const {
+  dispatch_float(x->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* const in = x->data<T>();
+    T* const out = y->data<T>();
+    const T factor = static_cast<T>(scale);
+    cpu::for_each_element(ctx, x->count(), [=](std::int64_t i) { out[i] += factor * in[i]; });
+  });
+}
+
+void CopyColumns::cpu(Context& ctx) const {
+  dispatch_float(x->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const std::int64_t from = x->shape().last(), width = y->shape().last();
+    const T* const in = x->data<T>() + column;
+    T* const out = y->data<T>();
+    cpu::for_each_row(ctx, y->shape().rows(), width, [=](std::int64_t row) {
+      std::memcpy(out + row * width, in + row * from, static_cast<std::size_t>(width) * sizeof(T));
+    });
+  });
+}
+
+void AddColumns::cpu(Context& ctx) const {
+  dispatch_float(x->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const std::int64_t to = y->shape().last(), width = x->shape().last();
+    const T* const in = x->data<T>();
+    T* const out = y->data<T>() + column;
+    cpu::for_each_row(ctx, x->shape().rows(), width, [=](std::int64_t row) {
+      const T* const from = in + row * width;
+      T* const sum = out + row * to;
+#pragma omp simd
+      for (std::int64_t c = 0; c < width; ++c) sum[c] += from[c];
+    });
+  });
+}
+
+void MaskRows::cpu(Context& ctx) const {
+  dispatch_float(x->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const std::int64_t width = x->shape().last();
+    const T* const in = x->data<T>();
+    const std::uint8_t* const keep = mask->data<std::uint8_t>();
+    T* const out = y->data<T>();
+    cpu::for_each_row(ctx, x->shape().rows(), width, [=](std::int64_t row) {
+      const T* const from = in + row * width;
+      T* const to = out + row * width;
+      const T factor = static_cast<T>(keep[row]);
+#pragma omp simd
+      for (std::int64_t c = 0; c < width; ++c) to[c] = factor * from[c];
+    });
+  });
+}
+
+}  // namespace orchid::ops

@@ -1,0 +1,44 @@
+#include "kernels/ops/arithmetic.h"
+
+namespace orchid::ops {
+namespace {
+
+/// `narrow` is `wide` cut to columns [column, column + C).
+void check_columns(const char* op, const Tensor& wide, const Tensor& narrow, std::int64_t column) {
+  const Shape &from = wide.shape(), &to = narrow.shape();
+  ORCHID_CHECK(from.rank() > 0 && to.rank() > 0, op, ": expected columns, got a scalar");
+  ORCHID_CHECK(from.rows() == to.rows(), op, ": rows: ", from, " has ", from.rows(), ", ", to,
+               " has ", to.rows());
+  ORCHID_CHECK(column >= 0 && column + to.last() <= from.last(), op, ": columns [", column, ", ",
+               column + to.last(), ") of ", from);
+}
+
+}  // namespace
+
+void Fill::check() const {}
+
+void Add::check() const {
+  check_shape(name, "b", *b, a->shape());
+  check_shape(name, "y", *y, a->shape());
+}
+
+void AddScaled::check() const {
+  check_shape(name, "y", *y, x->shape());
+}
+
+void CopyColumns::check() const {
+  check_columns(name, *x, *y, column);
+}
+
+void AddColumns::check() const {
+  check_columns(name, *y, *x, column);
+}
+
+void MaskRows::check() const {
+  const Shape& shape = x->shape();
+  ORCHID_CHECK(shape.rank() == 3, name, ": x: expected (B, L, D), got ", shape);
+  check_shape(name, "mask", *mask, {shape[0], shape[1]});
+  check_shape(name, "y", *y, shape);
+}
+
+}  // namespace orchid::ops
