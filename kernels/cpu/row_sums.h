@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/pointwise.h"
 
 namespace orchid::cpu {
 
@@ -16,7 +16,8 @@ Tensor row_sums(const Context& ctx, std::int64_t rows, std::int64_t width, const
   const std::int64_t chunks = std::max<std::int64_t>(1, (rows + kRowChunk - 1) / kRowChunk);
   Tensor partial = ctx.empty({chunks, width}, dtype_of<T>());
   T* const sums = partial.data<T>();
-  parallel_for(ctx, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t grain = kElementGrain / (kRowChunk * std::max<std::int64_t>(width, 1)) + 1;
+  parallel_for(ctx, chunks, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t chunk = begin; chunk < end; ++chunk) {
       T* const mine = sums + chunk * width;
       std::fill_n(mine, width, T(0));

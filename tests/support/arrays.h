@@ -1,0 +1,41 @@
+#pragma once
+
+#include "tests/support/op_check.h"
+
+namespace orchid::test {
+
+/// What an Acc operand that started at `start` holds after `gain` was added.
+inline Array added_to(double start, Array gain) {
+  for (double& value : gain) value += start;
+  return gain;
+}
+
+inline Array scaled(Array values, double factor) {
+  for (double& value : values) value *= factor;
+  return values;
+}
+
+/// `tolerance`, but no tighter than the numeric gradient it is held against.
+constexpr Tolerance for_numeric(Tolerance tolerance) {
+  return {std::max(tolerance.relative, kNumeric.relative)};
+}
+
+/// Same bits, not just close.
+inline void check_equal(const std::string& name, const Array& got, const Array& expected) {
+  INFO(name);
+  CHECK(got == expected);
+}
+
+/// Runs `compute(ctx)` in float32 with 1, 2 and 5 threads: it must return the same bits.
+template <class Compute>
+void check_same_for_any_threads(const Compute& compute) {
+  Context one({}, DType::f32, 1);
+  const Array expected = compute(one);
+  for (const int threads : {2, 5}) {
+    INFO("threads " << threads);
+    Context ctx({}, DType::f32, threads);
+    CHECK(compute(ctx) == expected);
+  }
+}
+
+}  // namespace orchid::test
