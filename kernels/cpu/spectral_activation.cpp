@@ -8,7 +8,7 @@ namespace {
 /// Below this magnitude y = f(|z|) z / kLeast, so that it is smooth at 0.
 constexpr double kLeast = 1e-6;
 
-/// y = f(m) z / max(m, kLeast) of one complex number; d/dz of Re(conj(dy) y) of it.
+/// y = f(m) z / max(m, kLeast), m = |z|, and its gradient, for one complex or real number.
 template <class T, class Function>
 struct Magnitude {
   Function f;
@@ -17,28 +17,38 @@ struct Magnitude {
     T re, im;
   };
 
+  T value(T x) const {
+    const T m = std::fabs(x);
+    return f.value(m) * (x / bounded(m));
+  }
+  T gradient(T dy, T x) const {
+    const T m = std::fabs(x), slope = f.slope(m);
+    const T inside = (f.value(m) + m * slope) / static_cast<T>(kLeast);
+    return dy * (m > static_cast<T>(kLeast) ? slope : inside);
+  }
+
   Pair value(T re, T im) const {
     const T m = std::sqrt(re * re + im * im);
-    const T factor = f.value(m) / math_least(m);
+    const T factor = f.value(m) / bounded(m);
     return {factor * re, factor * im};
   }
 
   /// With s(m) = f(m) / max(m, kLeast):  dz = s dy + s'(m) Re(conj(dy) z) z / m.
   Pair gradient(Pair dy, T re, T im) const {
-    const T m = std::sqrt(re * re + im * im), bounded = math_least(m);
-    const T value = f.value(m) / bounded;
+    const T m = std::sqrt(re * re + im * im), least = bounded(m);
+    const T value = f.value(m) / least;
     const T decay = m > static_cast<T>(kLeast) ? value : T(0);
-    const T slope = (f.slope(m) - decay) / bounded;
+    const T slope = (f.slope(m) - decay) / least;
     // z / m -> 0 / tiny = 0 at the origin, where |z| has no derivative.
     const T along = slope * (dy.re * re + dy.im * im) / cpu::math::at_least(m, T(1e-30));
     return {value * dy.re + along * re, value * dy.im + along * im};
   }
 
  private:
-  static T math_least(T m) { return cpu::math::at_least(m, static_cast<T>(kLeast)); }
+  static T bounded(T m) { return cpu::math::at_least(m, static_cast<T>(kLeast)); }
 };
 
-/// Calls body(row, i, j): the real and imaginary part of one number lie at i and j.
+/// Calls body(i, j): the real and imaginary part of one number lie at i and j.
 template <class Body>
 void for_each_complex(const Context& ctx, const Shape& shape, const Body& body) {
   const std::int64_t width = shape.last() / 2;
@@ -68,7 +78,7 @@ void SpectralActivation::cpu(Context& ctx) const {
         });
       } else {
         cpu::for_each_element(ctx, z->count(),
-                              [=](std::int64_t i) { out[i] = scaled.value(in[i], T(0)).re; });
+                              [=](std::int64_t i) { out[i] = scaled.value(in[i]); });
       }
     });
   });
@@ -91,9 +101,8 @@ void SpectralActivationGrad::cpu(Context& ctx) const {
           lower[j] = gradient.im;
         });
       } else {
-        cpu::for_each_element(ctx, z->count(), [=](std::int64_t i) {
-          lower[i] = scaled.gradient({upper[i], T(0)}, in[i], T(0)).re;
-        });
+        cpu::for_each_element(ctx, z->count(),
+                              [=](std::int64_t i) { lower[i] = scaled.gradient(upper[i], in[i]); });
       }
     });
   });
