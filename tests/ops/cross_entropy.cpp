@@ -1,0 +1,140 @@
+#include "kernels/ops/cross_entropy.h"
+
+#include "tests/reference/cross_entropy.h"
+#include "tests/support/arrays.h"
+
+using namespace orchid;
+using namespace orchid::test;
+
+namespace {
+
+std::vector<int> make_targets(std::int64_t rows, std::int64_t width) {
+  std::vector<int> targets;
+  for (const double value : random_array(rows, 7))
+    targets.push_back(static_cast<int>((value + 1) / 2 * static_cast<double>(width)));
+  return targets;
+}
+
+/// Outputs of one call.
+struct Result {
+  Tensor loss, correct;
+  Result(Context& ctx, std::int64_t rows)
+      : loss(upload(ctx, Array(static_cast<std::size_t>(rows), NAN), {rows}, DType::f64)),
+        correct(upload_i32(ctx, std::vector<int>(static_cast<std::size_t>(rows), -7), {rows})) {}
+};
+
+}  // namespace
+
+TEST_CASE("cross_entropy is the loss per row, and its gradient, also in place",
+          "[ops][cross_entropy]") {
+  const std::int64_t M = GENERATE(1, 5, 9), V = GENERATE(1, 2, 15, 17, 129);
+  INFO("M " << M << ", V " << V);
+  const Array logits = scaled(random_array(M * V, 1), 6);
+  const std::vector<int> targets = make_targets(M, V);
+  const auto loss_of = [&](const Array& v) { return reference::cross_entropy(v, targets); };
+  const Array expected = loss_of(logits);
+  const Array gradient = numeric_gradient(loss_of, logits, Array(targets.size(), 1.0));
+  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+    Tensor x = upload(ctx, logits, {M, V}), dx = poisoned(ctx, {M, V});
+    const Tensor t = upload_i32(ctx, targets, {M});
+    Result first(ctx, M), second(ctx, M), third(ctx, M);
+    run(ctx, ops::CrossEntropy{.logits = x,
+                               .targets = t,
+                               .loss = first.loss,
+                               .correct = first.correct,
+                               .dlogits = dx});
+    run(ctx, ops::CrossEntropy{.logits = x,
+                               .targets = t,
+                               .loss = second.loss,
+                               .correct = second.correct,
+                               .dlogits = {}});
+    run(ctx,
+        ops::CrossEntropy{
+            .logits = x, .targets = t, .loss = third.loss, .correct = third.correct, .dlogits = x});
+    // A class of one: loss and gradient are 0 up to rounding of 1.
+    if (V == 1) return check_equal("loss", download(first.loss), expected);
+    check_close("loss", first.loss, expected, tolerance);
+    check_close("loss without gradient", second.loss, download(first.loss), {0});
+    check_close("loss in place", third.loss, download(first.loss), {0});
+    check_close("dlogits", dx, gradient, for_numeric(tolerance));
+    check_equal("dlogits in logits", download(x), download(dx));
+  });
+}
+
+TEST_CASE("cross_entropy over a vocabulary of BERT's size keeps its accuracy",
+          "[ops][cross_entropy]") {
+  const std::int64_t M = 3, V = 30'528;
+  const Array logits = scaled(random_array(M * V, 1), 4);
+  const std::vector<int> targets = make_targets(M, V);
+  const Array expected = reference::cross_entropy(logits, targets);
+  Context ctx({}, DType::f32, 2);
+  const Tensor x = upload(ctx, logits, {M, V}), t = upload_i32(ctx, targets, {M});
+  Tensor dx = poisoned(ctx, {M, V});
+  Result result(ctx, M);
+  run(ctx, ops::CrossEntropy{.logits = x,
+                             .targets = t,
+                             .loss = result.loss,
+                             .correct = result.correct,
+                             .dlogits = dx});
+  check_close("loss", result.loss, expected, {1e-7});
+  // Each row of the gradient sums to 0.
+  const Array gradient = download(dx);
+  for (std::size_t row = 0; row < targets.size(); ++row) {
+    double sum = 0;
+    for (std::size_t v = 0; v < V; ++v) sum += gradient[row * V + v];
+    CHECK(std::abs(sum) < 1e-6);
+  }
+}
+
+TEST_CASE("cross_entropy counts a target as correct if it is the first of the largest",
+          "[ops][cross_entropy]") {
+  Context ctx;
+  const Tensor x = upload(ctx, Array{1, 3, 3, 0, 1, 3, 3, 0, 1, 3, 3, 0, 5, 3, 3, 5}, {4, 4});
+  const Tensor t = upload_i32(ctx, {1, 2, 0, 0}, {4});
+  Result result(ctx, 4);
+  run(ctx, ops::CrossEntropy{.logits = x,
+                             .targets = t,
+                             .loss = result.loss,
+                             .correct = result.correct,
+                             .dlogits = {}});
+  CHECK(download(result.correct) == Array{1, 0, 0, 1});
+}
+
+TEST_CASE("cross_entropy of extreme logits is finite, of NaN is NaN", "[ops][cross_entropy]") {
+  Context ctx;
+  const Tensor x =
+      upload(ctx, Array{1e30, 0, -1e30, -INFINITY, 0, 1, 88, 89, 90, NAN, 0, 1}, {4, 3});
+  const Tensor t = upload_i32(ctx, {0, 2, 0, 1}, {4});
+  Tensor dx = poisoned(ctx, {4, 3});
+  Result result(ctx, 4);
+  run(ctx, ops::CrossEntropy{.logits = x,
+                             .targets = t,
+                             .loss = result.loss,
+                             .correct = result.correct,
+                             .dlogits = dx});
+  const Array loss = download(result.loss), gradient = download(dx);
+  CHECK(loss[0] == 0);
+  CHECK(loss[1] == Approx(std::log1p(std::exp(-1.0))));
+  CHECK(loss[2] == Approx(2 + std::log1p(std::exp(-1.0) + std::exp(-2.0))));
+  CHECK(std::isnan(loss[3]));
+  CHECK(gradient[0] == 0);
+  CHECK(gradient[3] == 0);
+  CHECK(std::isnan(gradient[11]));
+}
+
+TEST_CASE("cross_entropy refuses targets that are no class", "[ops][cross_entropy]") {
+  Context ctx;
+  const Tensor x = filled(ctx, {2, 3}, 1), t = upload_i32(ctx, {0, 3}, {2});
+  const Tensor three = upload_i32(ctx, {0, 1, 2}, {3});
+  Result result(ctx, 2);
+  const auto evaluate = [&](const Tensor& targets) {
+    run(ctx, ops::CrossEntropy{.logits = x,
+                               .targets = targets,
+                               .loss = result.loss,
+                               .correct = result.correct,
+                               .dlogits = {}});
+  };
+  require_error([&] { evaluate(t); },
+                "cross_entropy: targets[1]: expected an index in [0, 3), got 3");
+  require_error([&] { evaluate(three); }, "cross_entropy: targets: expected (2), got (3)");
+}
