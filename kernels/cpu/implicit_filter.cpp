@@ -70,6 +70,7 @@ struct WindowRow {
   bool window;
   const T* delta;
 
+  std::int64_t channels() const { return width * filters; }
   T factor(std::int64_t c) const { return cpu::math::exp(minus_t * std::fabs(delta[c])) + shift; }
 };
 
@@ -84,17 +85,42 @@ WindowRow<T> window_row(const Op& op, const Shape& split, std::int64_t row) {
           op.delta->template data<T>()};
 }
 
+/// out[i] = in[i] times the factor of channel first + i.
 template <class T>
-void window_forward(const WindowRow<T>& row, const T* __restrict e, T* __restrict k) {
-  if (row.filters == 1 && row.window) {
-    for (std::int64_t d = 0; d < row.width; ++d) k[d] = e[d] * row.factor(d);
-    return;
+void apply_window(const WindowRow<T>& row, const T* in, std::int64_t first, std::int64_t count,
+                  T* __restrict out) {
+  if (!row.window) return void(std::copy_n(in, count, out));
+  for (std::int64_t i = 0; i < count; ++i) out[i] = in[i] * row.factor(first + i);
+}
+
+/// Calls body(first, count, block) for blocks of a row's channels, with room for their values: the
+/// exponentials run over neighbours, whatever the order in k.
+template <class T, class Body>
+void for_each_block(const WindowRow<T>& row, const Body& body) {
+  constexpr std::int64_t kBlock = 256;
+  T block[kBlock];
+  for (std::int64_t first = 0; first < row.channels(); first += kBlock)
+    body(first, std::min(kBlock, row.channels() - first), block);
+}
+
+/// Calls body(i, j): channel first + i of the row is element j of k.
+template <class T, class Body>
+void for_each_place(const WindowRow<T>& row, std::int64_t first, std::int64_t count,
+                    const Body& body) {
+  for (std::int64_t o = 0; o < row.filters; ++o) {
+    const std::int64_t skip = (o - first % row.filters + row.filters) % row.filters;
+    std::int64_t j = o * row.filter_stride + (first + skip) / row.filters;
+    for (std::int64_t i = skip; i < count; i += row.filters) body(i, j++);
   }
-  for (std::int64_t o = 0; o < row.filters; ++o)
-    for (std::int64_t d = 0; d < row.width; ++d) {
-      const std::int64_t c = d * row.filters + o;
-      k[o * row.filter_stride + d] = row.window ? e[c] * row.factor(c) : e[c];
-    }
+}
+
+template <class T>
+void window_forward(const WindowRow<T>& row, const T* e, T* k) {
+  if (row.filters == 1) return apply_window(row, e, 0, row.width, k);
+  for_each_block(row, [&](std::int64_t first, std::int64_t count, T* block) {
+    apply_window(row, e + first, first, count, block);
+    for_each_place(row, first, count, [&](std::int64_t i, std::int64_t j) { k[j] = block[i]; });
+  });
 }
 
 template <class T>
@@ -107,31 +133,25 @@ void normalize(const WindowRow<T>& row, T* k) {
 }
 
 template <class T>
-void window_backward(const WindowRow<T>& row, const T* __restrict dk, T* __restrict de) {
-  if (row.filters == 1 && row.window) {
-    for (std::int64_t d = 0; d < row.width; ++d) de[d] = dk[d] * row.factor(d);
-    return;
-  }
-  for (std::int64_t o = 0; o < row.filters; ++o)
-    for (std::int64_t d = 0; d < row.width; ++d) {
-      const std::int64_t c = d * row.filters + o;
-      const T value = dk[o * row.filter_stride + d];
-      de[c] = row.window ? value * row.factor(c) : value;
-    }
+void window_backward(const WindowRow<T>& row, const T* dk, T* de) {
+  if (row.filters == 1) return apply_window(row, dk, 0, row.width, de);
+  for_each_block(row, [&](std::int64_t first, std::int64_t count, T* block) {
+    for_each_place(row, first, count, [&](std::int64_t i, std::int64_t j) { block[i] = dk[j]; });
+    apply_window(row, block, first, count, de + first);
+  });
 }
 
 /// Turns de of k = v into de of k = v / norm: with de_c = dk_c f_c, and the sums
 /// norm = sum |e_c f_c| and dot = sum dk_c v_c = sum de_c e_c.
 template <class T>
 void denormalize(const WindowRow<T>& row, const T* e, T* de) {
-  const std::int64_t channels = row.width * row.filters;
   const auto factor = [&](std::int64_t c) { return row.window ? row.factor(c) : T{1}; };
   T norm{}, dot{};
-  for (std::int64_t c = 0; c < channels; ++c) {
+  for (std::int64_t c = 0; c < row.channels(); ++c) {
     norm += std::fabs(e[c] * factor(c));
     dot += de[c] * e[c];
   }
-  for (std::int64_t c = 0; c < channels; ++c) {
+  for (std::int64_t c = 0; c < row.channels(); ++c) {
     const T f = factor(c), v = e[c] * f;
     const T sign = static_cast<T>(v > 0) - static_cast<T>(v < 0);
     de[c] = (de[c] - f * sign * dot / norm) / norm;
@@ -172,7 +192,7 @@ void DecayWindow::cpu(Context& ctx) const {
     const T* const from = e->data<T>();
     T* const to = k->data<T>();
     for_each_window_row<T>(ctx, *this, k->shape(), [&](std::int64_t l, const WindowRow<T>& row) {
-      window_forward(row, from + l * row.width * row.filters, to + l * row.width);
+      window_forward(row, from + l * row.channels(), to + l * row.width);
       if (normalized) normalize(row, to + l * row.width);
     });
   });
@@ -184,9 +204,8 @@ void DecayWindowGrad::cpu(Context& ctx) const {
     const T *values = e->data<T>(), *from = dk->data<T>();
     T* const to = de->data<T>();
     for_each_window_row<T>(ctx, *this, dk->shape(), [&](std::int64_t l, const WindowRow<T>& row) {
-      const std::int64_t channels = row.width * row.filters;
-      window_backward(row, from + l * row.width, to + l * channels);
-      if (normalized) denormalize(row, values + l * channels, to + l * channels);
+      window_backward(row, from + l * row.width, to + l * row.channels());
+      if (normalized) denormalize(row, values + l * row.channels(), to + l * row.channels());
     });
   });
 }

@@ -12,10 +12,6 @@ using cpu::GradRows;
 using cpu::kTileRows;
 using cpu::PackedTaps;
 
-/// Channels taken through all rows before the next ones, so that their weights and the rows that
-/// neighbouring tiles share stay in the first-level cache.
-constexpr std::int64_t kBlockGroups = 512;
-
 // --- Rows as a convolution reads them ------------------------------------------------------------
 
 /// Index of the row that lies at `s`, which may be outside [0, length); -1: zeros.
@@ -49,6 +45,11 @@ struct Sequence {
     }
   }
 };
+
+/// Items worth a thread, of which each takes `work` multiplications.
+std::int64_t grain(std::int64_t work) {
+  return 16384 / work + 1;
+}
 
 template <class T>
 using RowPointers = const T * [kTileRows + kMaxTaps - 1];
@@ -135,17 +136,21 @@ Kernels<T> kernels_for(int in, int out, int taps) {
 
 /// Sizes of a convolution, from its weight.
 struct Sizes {
-  std::int64_t groups;
+  std::int64_t groups, plane;
   int in, out, taps;
 
   Sizes(const Shape& weight, std::int64_t group_count)
       : groups(group_count),
+        plane((group_count + 15) / 16 * 16 | 16),  // an odd number of lines: other cache sets
         in(static_cast<int>(weight[1])),
         out(static_cast<int>(weight[0] / group_count)),
         taps(static_cast<int>(weight[2])) {}
   bool lanes_are_groups() const { return in <= 2 && out <= 2; }
   std::int64_t inputs() const { return groups * in; }
   std::int64_t outputs() const { return groups * out; }
+  std::int64_t weight_size() const {
+    return std::int64_t{in} * out * taps * (lanes_are_groups() ? plane : groups);
+  }
 };
 
 /// `adjoint`: inputs and outputs change places and the taps are reversed, as dx needs them.
@@ -159,24 +164,19 @@ PackedTaps<T> pack_weight(const T* weight, const Sizes& n, bool adjoint, T* to) 
         for (int j = 0; j < n.taps; ++j) {
           const std::int64_t a = adjoint ? o : i, b = adjoint ? i : o,
                              c = adjoint ? n.taps - 1 - j : j;
-          const std::int64_t index = n.lanes_are_groups() ? ((b * in + a) * n.taps + c) * n.groups
-                                                          : (c * in + a) * out + b;
+          const std::int64_t index =
+              n.lanes_are_groups() ? ((b * in + a) * n.taps + c) * n.plane : (c * in + a) * out + b;
           to[g * group_stride + index] = *weight++;
         }
-  return {to, nullptr, n.groups, in, out, n.taps};
+  return {to, nullptr, n.groups, n.plane, in, out, n.taps};
 }
 
 template <class T>
 const T* pack_bias(const T* bias, const Sizes& n, T* to) {
   if (!n.lanes_are_groups()) return bias;
   for (std::int64_t g = 0; g < n.groups; ++g)
-    for (int o = 0; o < n.out; ++o) to[o * n.groups + g] = *bias++;
+    for (int o = 0; o < n.out; ++o) to[o * n.plane + g] = *bias++;
   return to;
-}
-
-/// Groups of a block, so that it has about kBlockGroups channels.
-std::int64_t block_groups(const Sizes& n) {
-  return std::max<std::int64_t>(kBlockGroups / std::max(n.in, n.out), 1);
 }
 
 // --- Forward -------------------------------------------------------------------------------------
@@ -184,36 +184,34 @@ std::int64_t block_groups(const Sizes& n) {
 /// y (batch, length, groups * out), dense.
 template <class T>
 void convolve(const Context& ctx, const Sequence<T>& x, std::int64_t batch, std::int64_t left,
-              const PackedTaps<T>& packed, ConvRows<T> kernel, std::int64_t block, T* y) {
+              const PackedTaps<T>& packed, ConvRows<T> kernel, T* y) {
   const std::int64_t tiles = (x.length + kTileRows - 1) / kTileRows;
   const std::int64_t stride = packed.groups * packed.out;
-  cpu::parallel_for(
-      ctx, batch * tiles, 8192 / (stride * packed.taps) + 1, [&](auto begin, auto end) {
-        for (std::int64_t g = 0; g < packed.groups; g += block)
-          for (std::int64_t item = begin; item < end; ++item) {
-            const std::int64_t b = item / tiles, s = item % tiles * kTileRows;
-            const int rows = static_cast<int>(std::min<std::int64_t>(kTileRows, x.length - s));
-            RowPointers<T> from;
-            x.rows(b, s - left, rows + packed.taps - 1, from);
-            kernel(packed, from, rows, y + (b * x.length + s) * stride, stride, g,
-                   std::min(g + block, packed.groups));
-          }
-      });
+  const std::int64_t work = kTileRows * stride * packed.in * packed.taps;
+  cpu::parallel_for(ctx, batch * tiles, grain(work), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t item = begin; item < end; ++item) {
+      const std::int64_t b = item / tiles, s = item % tiles * kTileRows;
+      const int rows = static_cast<int>(std::min<std::int64_t>(kTileRows, x.length - s));
+      RowPointers<T> from;
+      x.rows(b, s - left, rows + packed.taps - 1, from);
+      kernel(packed, from, rows, y + (b * x.length + s) * stride, stride, 0, packed.groups);
+    }
+  });
 }
 
 template <class T>
 void forward(Context& ctx, const SequenceConv& op) {
   const Sizes n(op.weight->shape(), op.groups);
   const Shape& wide = op.x->shape();
-  Tensor scratch = ctx.zeros({op.weight->count() + n.outputs() + n.inputs()}, dtype_of<T>());
+  Tensor scratch = ctx.zeros({n.weight_size() + n.out * n.plane + n.inputs()}, dtype_of<T>());
   T* const weight = scratch.data<T>();
-  T* const bias = weight + op.weight->count();
+  T* const bias = weight + n.weight_size();
   PackedTaps<T> packed = pack_weight(op.weight->data<T>(), n, false, weight);
   if (op.bias.defined()) packed.bias = pack_bias(op.bias->data<T>(), n, bias);
   const Sequence<T> x{op.x->data<T>() + op.x_column, wide[1], wide[2], op.padding,
-                      bias + n.outputs()};
+                      bias + n.out * n.plane};
   convolve(ctx, x, wide[0], op.left, packed, kernels_for<T>(n.in, n.out, n.taps).conv,
-           block_groups(n), op.y->data<T>());
+           op.y->data<T>());
 }
 
 // --- Gradient ------------------------------------------------------------------------------------
@@ -241,7 +239,7 @@ void gradient_of_rows(const Gradient<T>& grad, std::int64_t row, std::int64_t ro
                       std::int64_t begin, std::int64_t end) {
   const Sizes& n = grad.n;
   for (std::int64_t plane = 0; plane < n.out * (std::int64_t{n.in} * n.taps + 1); ++plane)
-    std::fill(sums + plane * n.groups + begin, sums + plane * n.groups + end, T{});
+    std::fill(sums + plane * n.plane + begin, sums + plane * n.plane + end, T{});
   while (row < row_end) {
     const std::int64_t b = row / grad.length(), s = row % grad.length();
     const int rows =
@@ -251,7 +249,7 @@ void gradient_of_rows(const Gradient<T>& grad, std::int64_t row, std::int64_t ro
     grad.dy.rows(b, grad.dy_first(s), rows + n.taps - 1, dy);
     grad.dx_kernel(grad.adjoint, dy, rows, grad.dx + row * n.inputs(), n.inputs(), begin, end);
     grad.dy.rows(b, s, rows, dy);
-    const PackedTaps<T> sizes{nullptr, nullptr, n.groups, n.in, n.out, n.taps};
+    const PackedTaps<T> sizes{nullptr, nullptr, n.groups, n.plane, n.in, n.out, n.taps};
     grad.kernels.grad(sizes, x, dy, rows, sums, begin, end);
     row += rows;
   }
@@ -267,21 +265,24 @@ void gradient_by_chunks(Context& ctx, const Gradient<T>& grad, T* dweight, T* db
   const std::int64_t chunk =
       std::max(kLeastRows, (rows / kMostChunks + kTileRows) / kTileRows * kTileRows);
   const std::int64_t chunks = (rows + chunk - 1) / chunk;
-  const std::int64_t block = block_groups(n), blocks = (n.groups + block - 1) / block;
-  const int taps_of_output = n.in * n.taps, weights = n.out * taps_of_output;
-  const std::int64_t sums_size = (weights + n.out) * n.groups;
+  // Blocks of whole vectors of groups, where there are more threads than chunks.
+  const std::int64_t blocks = (ctx.threads() + chunks - 1) / chunks;
+  const std::int64_t block = ((n.groups + blocks - 1) / blocks + 15) / 16 * 16;
+  const int weights = n.out * n.in * n.taps;
+  const std::int64_t sums_size = (weights + n.out) * n.plane;
   Tensor partial = ctx.empty({chunks, sums_size}, dtype_of<T>());
   T* const sums = partial.data<T>();
-  cpu::parallel_for(ctx, chunks * blocks, 1, [&](auto first, auto last) {
+  const std::int64_t work = std::min(chunk, rows) * block * weights * 2;
+  cpu::parallel_for(ctx, chunks * blocks, grain(work), [&](auto first, auto last) {
     for (std::int64_t item = first; item < last; ++item) {
-      const std::int64_t c = item % chunks, g = item / chunks * block;
+      const std::int64_t c = item % chunks, g = std::min(item / chunks * block, n.groups);
       gradient_of_rows(grad, c * chunk, std::min((c + 1) * chunk, rows), sums + c * sums_size, g,
                        std::min(g + block, n.groups));
     }
   });
-  cpu::parallel_for(ctx, n.groups, 1024, [&](auto begin, auto end) {
+  cpu::parallel_for(ctx, n.groups, grain(chunks * weights), [&](auto begin, auto end) {
     for (int plane = 0; plane < weights + n.out; ++plane) {
-      T* const total = sums + plane * n.groups;
+      T* const total = sums + plane * n.plane;
       for (std::int64_t c = 1; c < chunks; ++c)
         for (std::int64_t g = begin; g < end; ++g) total[g] += total[c * sums_size + g];
       const bool is_weight = plane < weights;
@@ -300,7 +301,8 @@ void fold_padding(Context& ctx, const Gradient<T>& grad) {
   if (grad.x.padding == Padding::zeros || n.taps == 1) return;
   Tensor scratch = ctx.empty({grad.batch, n.inputs()}, dtype_of<T>());
   T* const outside = scratch.data<T>();
-  cpu::parallel_for(ctx, grad.batch, 1, [&](auto first, auto last) {
+  const std::int64_t work = (n.taps - 1) * n.inputs() * n.out * n.taps;
+  cpu::parallel_for(ctx, grad.batch, grain(work), [&](auto first, auto last) {
     for (std::int64_t b = first; b < last; ++b) {
       T* const row = outside + b * n.inputs();
       for (std::int64_t tap = 0; tap < n.taps - 1; ++tap) {
@@ -325,7 +327,7 @@ void weight_gradient_general(Context& ctx, const Gradient<T>& grad, T* dweight, 
   const std::int64_t rows = grad.batch * grad.length(), inputs_taps = std::int64_t{n.in} * n.taps;
   Tensor scratch = ctx.zeros({n.outputs(), inputs_taps}, dtype_of<T>());
   T* const partial = scratch.data<T>();
-  cpu::parallel_for(ctx, n.outputs(), 1, [&](auto first, auto last) {
+  cpu::parallel_for(ctx, n.outputs(), grain(rows * inputs_taps), [&](auto first, auto last) {
     for (std::int64_t co = first; co < last; ++co) {
       T* const sums = partial + co * inputs_taps;  // (taps, in)
       const std::int64_t column = co / n.out * n.in;
@@ -353,9 +355,8 @@ template <class T>
 void backward(Context& ctx, const SequenceConvGrad& op) {
   const Sizes n(op.weight->shape(), op.groups);
   const Shape& wide = op.x->shape();
-  Tensor scratch =
-      ctx.zeros({op.weight->count() + std::max(n.inputs(), n.outputs())}, dtype_of<T>());
-  T* const zeros = scratch.data<T>() + op.weight->count();
+  Tensor scratch = ctx.zeros({n.weight_size() + std::max(n.inputs(), n.outputs())}, dtype_of<T>());
+  T* const zeros = scratch.data<T>() + n.weight_size();
   const Gradient<T> grad{.n = n,
                          .batch = wide[0],
                          .left = op.left,
@@ -371,7 +372,7 @@ void backward(Context& ctx, const SequenceConvGrad& op) {
     gradient_by_chunks(ctx, grad, dweight, dbias);
   } else {
     convolve(ctx, grad.dy, grad.batch, n.taps - 1 - grad.left, grad.adjoint, grad.dx_kernel,
-             block_groups(n), grad.dx);
+             grad.dx);
     weight_gradient_general(ctx, grad, dweight, dbias);
   }
   fold_padding(ctx, grad);

@@ -17,9 +17,9 @@ inline constexpr int kTileRows = 4;
 template <class T>
 struct PackedTaps {
   const T* weight;
-  const T* bias;  ///< null: none
-  std::int64_t groups;
-  int in, out, taps;  ///< in and out: channels per group
+  const T* bias;               ///< null: none
+  std::int64_t groups, plane;  ///< plane: elements from a plane to the next
+  int in, out, taps;           ///< in and out: channels per group
 };
 
 /// y[r, groups begin..end) of `rows` <= kTileRows rows; x[r + j] points to what tap j of row r
@@ -66,7 +66,7 @@ ORCHID_INLINE void conv_tile(const PackedTaps<Scalar<V>>& packed, const Scalar<V
   V sum[kRows][kOut]{};
   if (packed.bias)
     for (auto& row : sum)
-      for (int o = 0; o < kOut; ++o) row[o] = load<V>(packed.bias + o * packed.groups + g);
+      for (int o = 0; o < kOut; ++o) row[o] = load<V>(packed.bias + o * packed.plane + g);
   const auto add = [&](int position) __attribute__((always_inline)) {
     V in[kIn];
     load_channels(x[position] + kIn * g, in);
@@ -74,8 +74,7 @@ ORCHID_INLINE void conv_tile(const PackedTaps<Scalar<V>>& packed, const Scalar<V
       const int j = position - r;
       if (j < 0 || j >= taps) return;
       unroll<kOut * kIn>([&](auto k) __attribute__((always_inline)) {
-        sum[r][k / kIn] +=
-            in[k % kIn] * load<V>(packed.weight + (k * taps + j) * packed.groups + g);
+        sum[r][k / kIn] += in[k % kIn] * load<V>(packed.weight + (k * taps + j) * packed.plane + g);
       });
     });
   };
@@ -97,7 +96,7 @@ ORCHID_INLINE void grad_tile(const PackedTaps<Scalar<V>>& packed, const Scalar<V
   unroll<kRows>([&](auto r)
                     __attribute__((always_inline)) { load_channels(dy[r] + kOut * g, d[r]); });
   const auto plane = [&](int index) __attribute__((always_inline)) {
-    return sums + index * packed.groups + g;
+    return sums + index * packed.plane + g;
   };
   unroll<kOut>([&](auto o) __attribute__((always_inline)) {
     V sum = load<V>(plane(kOut * kIn * taps + o));

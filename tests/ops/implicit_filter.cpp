@@ -76,7 +76,7 @@ TEST_CASE("sine_grad sums many rows exactly the same with any number of threads"
 
 TEST_CASE("decay_window is the windowed filter, split by filter, and its gradient",
           "[ops][implicit_filter]") {
-  const std::int64_t L = GENERATE(1, 6), D = GENERATE(1, 7, 15, 33), filters = GENERATE(1, 2);
+  const std::int64_t L = GENERATE(1, 6), D = GENERATE(1, 7, 15, 33), filters = GENERATE(1, 2, 3);
   const bool window = GENERATE(true, false), normalized = GENERATE(true, false);
   const reference::DecayWindow n{static_cast<std::size_t>(filters), window ? 0.125 : 0, window,
                                  normalized};
@@ -113,6 +113,23 @@ TEST_CASE("decay_window is the windowed filter, split by filter, and its gradien
     } else {
       check_close("de", tde, de, at_least_numeric(tolerance));
     }
+  });
+}
+
+TEST_CASE("decay_window splits rows longer than its blocks", "[ops][implicit_filter]") {
+  const std::int64_t L = 2, D = 200, filters = 3, C = D * filters;
+  const Array e = random_array(L * C, 1), t{0.5, 1}, delta = random_array(C, 2);
+  const Array dk = random_array(L * C, 3);
+  const reference::DecayWindow n{static_cast<std::size_t>(filters), 0, true, false};
+  const auto apply = [&](const Array& v) { return reference::decay_window(n, v, t, delta); };
+  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+    const Tensor te = upload(ctx, e, {L, C}), tt = upload(ctx, t, {L});
+    const Tensor tdelta = upload(ctx, delta, {C}), tdk = upload(ctx, dk, {filters, L, D});
+    Tensor k = poisoned(ctx, {filters, L, D}), de = poisoned(ctx, {L, C});
+    run(ctx, ops::DecayWindow{.e = te, .t = tt, .delta = tdelta, .k = k});
+    check_close("k", k, apply(e), tolerance);
+    run(ctx, ops::DecayWindowGrad{.dk = tdk, .e = te, .t = tt, .delta = tdelta, .de = de});
+    check_close("de", de, numeric_gradient(apply, e, dk, 0.5), tolerance);  // linear in e
   });
 }
 

@@ -205,7 +205,7 @@ TEST_CASE("sequence_conv_grad sums many rows exactly the same with any number of
     expected += dy[static_cast<std::size_t>(row * groups * 2 + 5)] *
                 x[static_cast<std::size_t>(row * groups + 2)];
   std::vector<Array> results;
-  for (const int threads : {1, 2, 5}) {
+  for (const int threads : {1, 2, 5, 30}) {
     Context ctx({}, DType::f32, threads);
     const Tensor tx = upload(ctx, x, {batch, length, groups});
     const Tensor tdy = upload(ctx, dy, {batch, length, groups * 2});
@@ -227,6 +227,7 @@ TEST_CASE("sequence_conv_grad sums many rows exactly the same with any number of
   }
   CHECK(results[1] == results[0]);
   CHECK(results[2] == results[0]);
+  CHECK(results[3] == results[0]);
 }
 
 TEST_CASE("sequence_conv says what is wrong with its operands", "[ops][sequence_conv]") {
