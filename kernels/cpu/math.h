@@ -11,7 +11,7 @@
 
 /// Elementary functions that GCC vectorises inside plain loops: no branches, tables or calls for
 /// float. For double they are the C library's, which serves tests. Float errors are below 3e-7 of
-/// the value unless said otherwise; infinities and NaN behave as in the C library.
+/// the value (erf 4e-7) unless said otherwise; infinities and NaN behave as in the C library.
 namespace orchid::cpu::math {
 
 /// c0 + x (c1 + x (c2 + ...)).
@@ -109,10 +109,10 @@ ORCHID_MATH T erf(T x) {
     return std::erf(x);
   } else {
     const float a = at_least(at_most(x, 3.9192f), -3.9192f), w = a * a;
-    const float p = polynomial(w, 1.12837923f, 0.190374777f, 5.27452305e-2f, 3.76444543e-3f,
+    const float p = polynomial(w, 1.12837911f, 0.190374836f, 5.2745223e-2f, 3.76444543e-3f,
                                2.84888869e-4f, 2.05076594e-6f);
-    const float q = polynomial(w, 1.0f, 0.502048016f, 0.114096649f, 1.49668511e-2f, 1.16231118e-3f,
-                               3.80990496e-5f);
+    const float q = polynomial(w, 1.0f, 0.502047956f, 0.114096649f, 1.49668492e-2f, 1.16231141e-3f,
+                               3.80990459e-5f);
     return at_least(at_most(a * (p / q), 1.0f), -1.0f);
   }
 }

@@ -19,12 +19,13 @@ void for_each_element(const Context& ctx, std::int64_t n, const Body& body) {
   });
 }
 
-/// body(row) for every row < rows in parallel, where a row has `width` elements.
+/// body(row) for every row < rows in parallel, where a row has `width` elements. Captures as above.
 template <class Body>
 void for_each_row(const Context& ctx, std::int64_t rows, std::int64_t width, const Body& body) {
   const std::int64_t grain = kElementGrain / std::max<std::int64_t>(width, 1) + 1;
   parallel_for(ctx, rows, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) body(row);
+    const Body local = body;
+    for (std::int64_t row = begin; row < end; ++row) local(row);
   });
 }
 

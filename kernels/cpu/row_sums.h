@@ -18,11 +18,12 @@ Tensor row_sums(const Context& ctx, std::int64_t rows, std::int64_t width, const
   T* const sums = partial.data<T>();
   const std::int64_t grain = kElementGrain / (kRowChunk * std::max<std::int64_t>(width, 1)) + 1;
   parallel_for(ctx, chunks, grain, [&](std::int64_t begin, std::int64_t end) {
+    const AddRow local = add_row;  // as in for_each_element
     for (std::int64_t chunk = begin; chunk < end; ++chunk) {
       T* const mine = sums + chunk * width;
       std::fill_n(mine, width, T(0));
       const std::int64_t last = std::min(rows, (chunk + 1) * kRowChunk);
-      for (std::int64_t row = chunk * kRowChunk; row < last; ++row) add_row(row, mine);
+      for (std::int64_t row = chunk * kRowChunk; row < last; ++row) local(row, mine);
     }
   });
   parallel_for(ctx, width, 1024, [&](std::int64_t begin, std::int64_t end) {
