@@ -176,6 +176,17 @@ bool RecordReader::next(Record& record) {
   return false;
 }
 
+bool RecordReader::next_portion(std::vector<Record>& records, std::size_t bytes) {
+  records.clear();
+  for (std::size_t taken = 0; taken < bytes; taken += records.back().bytes.size()) {
+    if (!next(records.emplace_back())) {
+      records.pop_back();
+      return false;
+    }
+  }
+  return true;
+}
+
 double RecordReader::fraction() const {
   if (state_->total_bytes <= 0) return 1;
   const double here = state_->lines ? static_cast<double>(state_->lines->position()) : 0;

@@ -37,7 +37,7 @@ struct Record {
   bool continues = false;   ///< the next part of the document before
 };
 
-/// Reads documents one after another.
+/// Reads documents one after another; one thread at a time.
 class RecordReader {
  public:
   /// `block_bytes` above 0: a text document is handed out in parts of about that size, cut at
@@ -47,6 +47,8 @@ class RecordReader {
   ~RecordReader();
 
   bool next(Record& record);
+  /// Replaces `records` by about `bytes` of them; false if the input ended with these.
+  bool next_portion(std::vector<Record>& records, std::size_t bytes);
   /// Share of the input bytes read so far.
   double fraction() const;
 

@@ -112,7 +112,7 @@ class Pipeline {
         const std::lock_guard lock(read_);
         turn = portions_++;
         error = catching([&] {
-          more = read(records);
+          more = reader_.next_portion(records, kPortionBytes);
           fraction = reader_.fraction();
         });
       }
@@ -142,18 +142,6 @@ class Pipeline {
       return Error(error.what());
     }
     return std::nullopt;
-  }
-
-  /// False if the input ended within this portion.
-  bool read(std::vector<Record>& records) {
-    records.clear();
-    for (std::size_t bytes = 0; bytes < kPortionBytes; bytes += records.back().bytes.size()) {
-      if (!reader_.next(records.emplace_back())) {
-        records.pop_back();
-        return false;
-      }
-    }
-    return true;
   }
 
   void encode(std::vector<Record>& records, WordCache& cache, std::vector<Encoded>& encoded) {

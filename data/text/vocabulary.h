@@ -2,12 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "data/text/string_map.h"
 
 namespace orchid::data {
 
@@ -47,13 +47,8 @@ class Vocabulary {
   void save(const std::filesystem::path& file) const;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-  };
-
   std::vector<std::string> pieces_;
-  std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> ids_;
+  StringMap<std::int32_t> ids_;
   std::int32_t pad_ = 0, unknown_ = 0, cls_ = 0, separator_ = 0, mask_ = 0;
 };
 
