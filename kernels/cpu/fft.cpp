@@ -14,6 +14,45 @@ bool fits_cache(const FftPlan<Scalar<V>>& plan, std::size_t level) {
   return pass.radix * pass.stride * static_cast<std::int64_t>(sizeof(Complex<V>)) <= kBlockBytes;
 }
 
+/// One block of a forward pass: butterfly, then twiddles. read(i) gives element i.
+template <int R, class V, class Read>
+ORCHID_INLINE void forward_block(std::int64_t stride, const Scalar<V>* twiddles, const Read& read,
+                                 Complex<V>* out) {
+  Complex<V> a[R];
+  unroll<R>([&](auto j) { a[j] = read(j * stride); });
+  dft(a);
+  unroll<R>([&](auto q) { out[q * stride] = a[q]; });
+  for (std::int64_t k = 1; k < stride; ++k) {
+    twiddles += 2 * (R - 1);
+    unroll<R>([&](auto j) { a[j] = read(k + j * stride); });
+    dft(a);
+    out[k] = a[0];
+    unroll<R - 1>([&](auto q) {
+      out[k + (q + 1) * stride] = multiply(a[q + 1], twiddles[2 * q], twiddles[2 * q + 1]);
+    });
+  }
+}
+
+/// The adjoint of forward_block: conjugate twiddles, then the conjugate butterfly. Real and
+/// imaginary parts change places on the way, which conjugates both. write(i, z) takes element i.
+template <int R, class V, class Write>
+ORCHID_INLINE void inverse_block(std::int64_t stride, const Scalar<V>* twiddles,
+                                 const Complex<V>* in, const Write& write) {
+  Complex<V> a[R];
+  unroll<R>([&](auto q) { a[q] = swapped(in[q * stride]); });
+  dft(a);
+  unroll<R>([&](auto j) { write(j * stride, swapped(a[j])); });
+  for (std::int64_t k = 1; k < stride; ++k) {
+    twiddles += 2 * (R - 1);
+    a[0] = swapped(in[k]);
+    unroll<R - 1>([&](auto q) {
+      a[q + 1] = multiply(swapped(in[k + (q + 1) * stride]), twiddles[2 * q], twiddles[2 * q + 1]);
+    });
+    dft(a);
+    unroll<R>([&](auto j) { write(k + j * stride, swapped(a[j])); });
+  }
+}
+
 template <int R, class V>
 void forward_pass(const Scalar<V>* twiddles, std::int64_t stride, std::int64_t blocks,
                   Complex<V>* data) {

@@ -20,45 +20,6 @@ void forward_in_place(const FftPlan<Scalar<V>>&, Complex<V>* work);
 template <class V>
 void inverse_in_place(const FftPlan<Scalar<V>>&, Complex<V>* work);
 
-/// One block of a forward pass: butterfly, then twiddles. read(i) gives element i.
-template <int R, class V, class Read>
-ORCHID_INLINE void forward_block(std::int64_t stride, const Scalar<V>* twiddles, const Read& read,
-                                 Complex<V>* out) {
-  Complex<V> a[R];
-  unroll<R>([&](auto j) { a[j] = read(j * stride); });
-  dft(a);
-  unroll<R>([&](auto q) { out[q * stride] = a[q]; });
-  for (std::int64_t k = 1; k < stride; ++k) {
-    twiddles += 2 * (R - 1);
-    unroll<R>([&](auto j) { a[j] = read(k + j * stride); });
-    dft(a);
-    out[k] = a[0];
-    unroll<R - 1>([&](auto q) {
-      out[k + (q + 1) * stride] = multiply(a[q + 1], twiddles[2 * q], twiddles[2 * q + 1]);
-    });
-  }
-}
-
-/// The adjoint of forward_block: conjugate twiddles, then the conjugate butterfly. Real and
-/// imaginary parts change places on the way, which conjugates both. write(i, z) takes element i.
-template <int R, class V, class Write>
-ORCHID_INLINE void inverse_block(std::int64_t stride, const Scalar<V>* twiddles,
-                                 const Complex<V>* in, const Write& write) {
-  Complex<V> a[R];
-  unroll<R>([&](auto q) { a[q] = swapped(in[q * stride]); });
-  dft(a);
-  unroll<R>([&](auto j) { write(j * stride, swapped(a[j])); });
-  for (std::int64_t k = 1; k < stride; ++k) {
-    twiddles += 2 * (R - 1);
-    a[0] = swapped(in[k]);
-    unroll<R - 1>([&](auto q) {
-      a[q + 1] = multiply(swapped(in[k + (q + 1) * stride]), twiddles[2 * q], twiddles[2 * q + 1]);
-    });
-    dft(a);
-    unroll<R>([&](auto j) { write(k + j * stride, swapped(a[j])); });
-  }
-}
-
 /// Calls body(integral_constant<int, radix>).
 template <class Body>
 void with_radix(int radix, const Body& body) {
@@ -78,35 +39,84 @@ void with_radix(int radix, const Body& body) {
   }
 }
 
-/// Takes sample n from source(n); leaves bin f in work[plan.bins[f]]. A Source whose kFused is
-/// false is read in a loop of its own.
-template <class V, class Source>
-void forward(const FftPlan<Scalar<V>>& plan, const Source& source, Complex<V>* work) {
-  if (!Source::kFused || plan.passes.empty()) {
-    for (std::int64_t n = 0; n < plan.length; ++n)
-      work[plan.samples[static_cast<std::size_t>(n)]] = source(n);
-    return forward_in_place(plan, work);
-  }
-  if constexpr (Source::kFused) {
-    const auto& [radix, stride, twiddles] = plan.passes.front();
-    with_radix(radix, [&](auto r) { forward_block<r>(stride, twiddles, source, work); });
-    for (int q = 0; q < radix; ++q) forward_from(plan, 1, work + q * stride);
+/// The first pass of `count` transforms side by side: see `forward`.
+template <int R, class V, class Source>
+void forward_read(const FftPlan<Scalar<V>>& plan, const Source& source, int count,
+                  Complex<V>* work) {
+  const auto& [radix, stride, twiddles] = plan.passes.front();
+  for (std::int64_t k = 0; k < stride; ++k) {
+    const Scalar<V>* turn = twiddles + k * 2 * (R - 1);
+    for (int g = 0; g < count; ++g) {
+      Complex<V>* out = work + g * plan.work_size + k;
+      Complex<V> a[R];
+      unroll<R>([&](auto j) { a[j] = source(k + j * stride, g); });
+      dft(a);
+      out[0] = a[0];
+      unroll<R - 1>([&](auto q) {
+        out[(q + 1) * stride] = multiply(a[q + 1], turn[2 * q], turn[2 * q + 1]);
+      });
+    }
   }
 }
 
-/// Takes bin f from work[plan.bins[f]] and calls sink(n, z) once for every n < N.
-template <class V, class Sink>
-void inverse(const FftPlan<Scalar<V>>& plan, Complex<V>* work, const Sink& sink) {
-  if (!Sink::kFused || plan.passes.empty()) {
-    inverse_in_place(plan, work);
-    for (std::int64_t n = 0; n < plan.length; ++n)
-      sink(n, work[plan.samples[static_cast<std::size_t>(n)]]);
-    return;
+/// The last pass of the inverse.
+template <int R, class V, class Sink>
+void inverse_write(const FftPlan<Scalar<V>>& plan, const Complex<V>* work, int count,
+                   const Sink& sink) {
+  const auto& [radix, stride, twiddles] = plan.passes.front();
+  for (std::int64_t k = 0; k < stride; ++k) {
+    const Scalar<V>* turn = twiddles + k * 2 * (R - 1);
+    for (int g = 0; g < count; ++g) {
+      const Complex<V>* in = work + g * plan.work_size + k;
+      Complex<V> a[R];
+      a[0] = swapped(in[0]);
+      unroll<R - 1>([&](auto q) {
+        a[q + 1] = multiply(swapped(in[(q + 1) * stride]), turn[2 * q], turn[2 * q + 1]);
+      });
+      dft(a);
+      unroll<R>([&](auto j) { sink(k + j * stride, g, swapped(a[j])); });
+    }
   }
+}
+
+/// `count` transforms side by side, g = 0 .. count - 1, in blocks of plan.work_size elements. Takes
+/// sample n from source(n, g), all g of one n together; leaves bin f in place plan.bins[f] of its
+/// block. A Source whose kFused is false is read in a loop of its own.
+template <class V, class Source>
+void forward(const FftPlan<Scalar<V>>& plan, const Source& source, int count, Complex<V>* work) {
+  if constexpr (Source::kFused) {
+    if (!plan.passes.empty()) {
+      const auto& [radix, stride, twiddles] = plan.passes.front();
+      with_radix(radix, [&](auto r) { forward_read<r>(plan, source, count, work); });
+      for (int g = 0; g < count; ++g) {
+        for (int q = 0; q < radix; ++q)
+          forward_from(plan, 1, work + g * plan.work_size + q * stride);
+      }
+      return;
+    }
+  }
+  for (std::int64_t n = 0; n < plan.length; ++n) {
+    for (int g = 0; g < count; ++g) work[g * plan.work_size + plan.samples[n]] = source(n, g);
+  }
+  for (int g = 0; g < count; ++g) forward_in_place(plan, work + g * plan.work_size);
+}
+
+/// Takes bin f from place plan.bins[f] and calls sink(n, g, z) once for every n < N and g.
+template <class V, class Sink>
+void inverse(const FftPlan<Scalar<V>>& plan, Complex<V>* work, int count, const Sink& sink) {
   if constexpr (Sink::kFused) {
-    const auto& [radix, stride, twiddles] = plan.passes.front();
-    for (int q = 0; q < radix; ++q) inverse_to(plan, 1, work + q * stride);
-    with_radix(radix, [&](auto r) { inverse_block<r>(stride, twiddles, work, sink); });
+    if (!plan.passes.empty()) {
+      const auto& [radix, stride, twiddles] = plan.passes.front();
+      for (int g = 0; g < count; ++g) {
+        for (int q = 0; q < radix; ++q) inverse_to(plan, 1, work + g * plan.work_size + q * stride);
+      }
+      with_radix(radix, [&](auto r) { inverse_write<r>(plan, work, count, sink); });
+      return;
+    }
+  }
+  for (int g = 0; g < count; ++g) inverse_in_place(plan, work + g * plan.work_size);
+  for (std::int64_t n = 0; n < plan.length; ++n) {
+    for (int g = 0; g < count; ++g) sink(n, g, work[g * plan.work_size + plan.samples[n]]);
   }
 }
 

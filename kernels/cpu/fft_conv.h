@@ -1,6 +1,7 @@
 #pragma once
 
-#include "kernels/cpu/channel_pairs.h"
+#include "kernels/cpu/channel_tiles.h"
+#include "kernels/cpu/pair_bins.h"
 #include "kernels/ops/fft_conv.h"
 
 /// What FftConv and its gradient share.
@@ -61,21 +62,21 @@ Geometry<T> make_geometry(Context& ctx, const Op& op, const Shape& signal) {
 }
 
 /// Source of a transform: gate * x of one sample, zero from row L on.
-template <class V, class Pairs>
+template <class V, class Tile>
 struct GatedReader {
-  static constexpr bool kFused = !Pairs::kTail;
+  static constexpr bool kFused = !Tile::kTail;
   using T = Scalar<V>;
   RowOrder order;
   Columns<const T> x, gate;
-  Pairs pairs;
+  Tile tile;
 
-  ORCHID_INLINE Complex<V> row(std::int64_t n) const {
-    const Complex<V> value = pairs.load(x.row(n));
-    return gate ? times(value, pairs.load(gate.row(n))) : value;
+  ORCHID_INLINE Complex<V> row(std::int64_t n, int g) const {
+    const Complex<V> value = tile[g].load(x.row(n));
+    return gate ? times(value, tile[g].load(gate.row(n))) : value;
   }
-  ORCHID_INLINE Complex<V> operator()(std::int64_t n) const {
+  ORCHID_INLINE Complex<V> operator()(std::int64_t n, int g) const {
     const std::int64_t at = order(n);
-    return at < x.rows ? row(at) : Complex<V>{};
+    return at < x.rows ? row(at, g) : Complex<V>{};
   }
 };
 

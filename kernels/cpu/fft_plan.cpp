@@ -11,6 +11,9 @@
 namespace orchid::cpu {
 namespace {
 
+/// See FftPlan::work_size.
+constexpr std::int64_t kGap = 5;
+
 /// exp(-2 pi i numerator / denominator); the numerator is reduced first, which keeps it accurate.
 std::complex<double> root(std::int64_t numerator, std::int64_t denominator) {
   const auto turn = static_cast<double>(numerator % denominator) / static_cast<double>(denominator);
@@ -62,7 +65,7 @@ bool generates(std::int64_t base, std::int64_t prime) {
 }  // namespace
 
 template <class T>
-FftPlan<T>::FftPlan(std::int64_t n) : length(n), work_size(n) {
+FftPlan<T>::FftPlan(std::int64_t n) : length(n), work_size(n + kGap) {
   ORCHID_CHECK(n >= 1 && n <= std::numeric_limits<std::int32_t>::max() / 4,
                "fft: length: expected 1 to ", std::numeric_limits<std::int32_t>::max() / 4,
                ", got ", n);
@@ -128,7 +131,7 @@ template <class T>
 void FftPlan<T>::plan_bluestein() {
   method = Method::bluestein;
   const std::int64_t size = ops::good_transform_length(2 * length - 1);
-  work_size = size;
+  work_size = size + kGap;
   std::vector<std::complex<double>> kernel(static_cast<std::size_t>(size));
   for (std::int64_t n = 0; n < length; ++n) {
     const std::complex<double> factor = root(n * n, 2 * length);

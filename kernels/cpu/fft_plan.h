@@ -32,8 +32,10 @@ struct FftPlan {
   explicit FftPlan(std::int64_t length);
 
   Method method = Method::split;
-  std::int64_t length;     ///< N
-  std::int64_t work_size;  ///< complex vectors that `forward` and `inverse` need; at least N
+  std::int64_t length;  ///< N
+  /// Complex vectors from the scratch of one transform to that of the next: at least N, and more
+  /// by a few, so that equal places of neighbours do not share a cache set.
+  std::int64_t work_size;
   /// Where sample n lies before `forward` and after `inverse`, and bin f in between.
   std::vector<std::int32_t> samples, bins;
   /// exp(-pi i k / (2N)) as (re, im), k = 0 .. N/2: from Fourier to cosine coefficients.

@@ -2,7 +2,8 @@
 
 #include <cmath>
 
-#include "kernels/cpu/channel_pairs.h"
+#include "kernels/cpu/channel_tiles.h"
+#include "kernels/cpu/pair_bins.h"
 
 namespace orchid::cpu {
 namespace {
@@ -36,140 +37,175 @@ struct Job {
   std::int64_t channels() const { return order.cosine ? width : 2 * width; }
 };
 
-template <class V, class Pairs>
+template <class V, class Tile>
 struct SignalReader {
-  static constexpr bool kFused = !Pairs::kTail;
+  static constexpr bool kFused = !Tile::kTail;
   const Job<Scalar<V>>& job;
   const Scalar<V>* x;
-  Pairs pairs;
-  ORCHID_INLINE Complex<V> operator()(std::int64_t n) const {
+  Tile tile;
+
+  ORCHID_INLINE Complex<V> operator()(std::int64_t n, int g) const {
     const std::int64_t row = job.order(n);
-    return row < job.rows ? pairs.load(x + row * job.width) : Complex<V>{};
+    return row < job.rows ? tile[g].load(x + row * job.width) : Complex<V>{};
   }
 };
 
-template <class V, class Pairs>
+template <class V, class Tile>
 struct SignalWriter {
-  static constexpr bool kFused = !Pairs::kTail;
+  static constexpr bool kFused = !Tile::kTail;
   const Job<Scalar<V>>& job;
   Scalar<V>* x;
-  Pairs pairs;
-  ORCHID_INLINE void operator()(std::int64_t n, Complex<V> z) const {
+  Tile tile;
+
+  ORCHID_INLINE void operator()(std::int64_t n, int g, Complex<V> z) const {
     const std::int64_t row = job.order(n);
-    if (row < job.rows) pairs.store(x + row * job.width, z);
+    if (row < job.rows) tile[g].store(x + row * job.width, z);
   }
 };
 
-/// Bins from f = 0 to N/2 of both signals from the complex transform in `work`.
-template <class V, class Pairs>
-void write_spectrum(const Job<Scalar<V>>& job, const Complex<V>* work, const Pairs& pairs,
+/// Bins from f = 0 to N/2 of both signals of each pair, from the complex transforms in `work`.
+template <class V, class Tile>
+void write_spectrum(const Job<Scalar<V>>& job, const Tile& tile, const Complex<V>* work,
                     Scalar<V>* spectrum) {
   using T = Scalar<V>;
   const std::int64_t length = job.plan.length, channels = job.channels();
-  const std::int32_t* bins = job.plan.bins.data();
   for (std::int64_t f = 0; 2 * f <= length; ++f) {
     const std::int64_t mirror = f == 0 ? 0 : length - f;
     const T half = T(0.5) * job.scale(f);
-    PairBin<V> a = separate(work[bins[f]], work[bins[mirror]]);
-    T* row = spectrum + f * channels;
-    if (!job.order.cosine) {
-      pairs.store(row, scaled(a.re, half));
-      pairs.store(row + job.width, scaled(a.im, half));
-      continue;
-    }
     const Complex<T> turn = job.turn(f);
-    a = rotated(a, turn.re, turn.im);
-    pairs.store(row, scaled(a.re, half));
-    if (f != 0) pairs.store(spectrum + mirror * channels, scaled(a.im, -half));
+    const Complex<V>*z = work + job.plan.bins[f], *z_mirror = work + job.plan.bins[mirror];
+    T* row = spectrum + f * channels;
+    for (int g = 0; g < tile.count; ++g) {
+      PairBin<V> a = separate(z[g * job.plan.work_size], z_mirror[g * job.plan.work_size]);
+      if (job.order.cosine) {
+        a = rotated(a, turn.re, turn.im);
+        tile[g].store(row, scaled(a.re, half));
+        if (f != 0) tile[g].store(spectrum + mirror * channels, scaled(a.im, -half));
+      } else {
+        tile[g].store(row, scaled(a.re, half));
+        tile[g].store(row + job.width, scaled(a.im, half));
+      }
+    }
   }
 }
 
-/// The adjoint of write_spectrum, as far as both keep the mirror bins conjugate.
-template <class V, class Pairs>
-void read_spectrum(const Job<Scalar<V>>& job, const Scalar<V>* spectrum, const Pairs& pairs,
+/// The other way round, with the mirror bins the conjugates.
+template <class V, class Tile>
+void read_spectrum(const Job<Scalar<V>>& job, const Tile& tile, const Scalar<V>* spectrum,
                    Complex<V>* work) {
   using T = Scalar<V>;
   const std::int64_t length = job.plan.length, channels = job.channels();
-  const std::int32_t* bins = job.plan.bins.data();
   for (std::int64_t f = 0; 2 * f <= length; ++f) {
     const std::int64_t mirror = f == 0 ? 0 : length - f;
     const T scale = job.scale(f);
+    const Complex<T> turn = job.turn(f);
+    Complex<V>*z = work + job.plan.bins[f], *z_mirror = work + job.plan.bins[mirror];
     const T* row = spectrum + f * channels;
-    PairBin<V> a{scaled(pairs.load(row), scale), {}};
-    if (job.order.cosine) {
-      if (f != 0) a.im = scaled(pairs.load(spectrum + mirror * channels), -scale);
-      const Complex<T> turn = job.turn(f);
-      a = rotated(a, turn.re, -turn.im);
-    } else if (f != mirror && f != 0) {
-      a.im = scaled(pairs.load(row + job.width), scale);
+    for (int g = 0; g < tile.count; ++g) {
+      PairBin<V> a{scaled(tile[g].load(row), scale), {}};
+      if (job.order.cosine) {
+        if (f != 0) a.im = scaled(tile[g].load(spectrum + mirror * channels), -scale);
+        a = rotated(a, turn.re, -turn.im);
+      } else if (f != mirror && f != 0) {
+        a.im = scaled(tile[g].load(row + job.width), scale);
+      }
+      z_mirror[g * job.plan.work_size] = combine_mirror(a);
+      z[g * job.plan.work_size] = combine(a);
     }
-    work[bins[mirror]] = combine_mirror(a);
-    work[bins[f]] = combine(a);
   }
 }
 
 template <class T>
-Job<T> make_job(Context& ctx, const Tensor& signal, TransformKind kind, std::int64_t length) {
+Job<T> make_job(Context& ctx, const Tensor& signal, TransformKind kind, std::int64_t length,
+                Scales scales) {
   return {.plan = fft_plan<T>(ctx, length),
           .rows = signal.shape()[1],
           .width = signal.shape()[2],
           .bins = ops::spectrum_bins(kind, length),
           .order = {length, !ops::is_fourier(kind)},
-          .scales = {}};
+          .scales = scales};
 }
 
-void to_spectrum(Context& ctx, const Tensor& signal, Tensor& spectrum, TransformKind kind,
-                 std::int64_t length, Scales scales) {
-  dispatch_float(signal.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    Job<T> job = make_job<T>(ctx, signal, kind, length);
-    job.scales = scales;
-    const T* x = signal.data<T>();
-    T* out = spectrum.data<T>();
-    const std::int64_t batch = signal.shape()[0];
-    with_vector<T>(ctx, job.width, batch, job.plan.work_size, [&](auto vector) {
-      using V = decltype(vector);
-      for_each_pairs<V>(
-          ctx, job.width, batch, job.plan.work_size,
-          [&](const auto& pairs, std::int64_t b, Complex<V>* work) {
-            using Pairs = std::remove_cvref_t<decltype(pairs)>;
-            const SignalReader<V, Pairs> reader{job, x + b * job.rows * job.width, pairs};
-            forward<V>(job.plan, reader, work);
-            write_spectrum<V>(job, work, pairs, out + b * job.bins * job.channels());
-          });
+/// Calls body(tile, b, work, V{}) for every tile of every sample.
+template <class T, class Body>
+void for_each_sample(Context& ctx, const Job<T>& job, std::int64_t batch, const Body& body) {
+  with_tiles<T>(ctx, job.width, batch, job.plan.work_size, [&](const TilePlan& plan, auto vector) {
+    using V = decltype(vector);
+    for_each_tile<V>(ctx, plan, [&](const auto& tile, std::int64_t b, Complex<V>* work) {
+      body(tile, b, work);
     });
   });
 }
 
-void from_spectrum(Context& ctx, const Tensor& spectrum, Tensor& signal, TransformKind kind,
-                   std::int64_t length, Scales scales) {
+template <class T>
+void to_spectrum(Context& ctx, const Job<T>& job, const Tensor& signal, Tensor& spectrum) {
+  const T* x = signal.data<T>();
+  T* out = spectrum.data<T>();
+  for_each_sample<T>(
+      ctx, job, signal.shape()[0],
+      [&]<class V>(const auto& tile, std::int64_t b, Complex<V>* work) {
+        using Tile = std::remove_cvref_t<decltype(tile)>;
+        const T* sample = x + b * job.rows * job.width;
+        forward<V>(job.plan, SignalReader<V, Tile>{job, sample, tile}, tile.count, work);
+        write_spectrum<V>(job, tile, work, out + b * job.bins * job.channels());
+      });
+}
+
+template <class T>
+void from_spectrum(Context& ctx, const Job<T>& job, const Tensor& spectrum, Tensor& signal) {
+  const T* in = spectrum.data<T>();
+  T* x = signal.data<T>();
+  for_each_sample<T>(
+      ctx, job, signal.shape()[0],
+      [&]<class V>(const auto& tile, std::int64_t b, Complex<V>* work) {
+        using Tile = std::remove_cvref_t<decltype(tile)>;
+        T* sample = x + b * job.rows * job.width;
+        read_spectrum<V>(job, tile, in + b * job.bins * job.channels(), work);
+        inverse<V>(job.plan, work, tile.count, SignalWriter<V, Tile>{job, sample, tile});
+      });
+}
+
+void signal_to_spectrum(Context& ctx, const Tensor& signal, Tensor& spectrum, TransformKind kind,
+                        std::int64_t length, Scales scales) {
   dispatch_float(signal.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    Job<T> job = make_job<T>(ctx, signal, kind, length);
-    job.scales = scales;
-    const T* in = spectrum.data<T>();
-    T* x = signal.data<T>();
-    const std::int64_t batch = signal.shape()[0];
-    with_vector<T>(ctx, job.width, batch, job.plan.work_size, [&](auto vector) {
-      using V = decltype(vector);
-      for_each_pairs<V>(
-          ctx, job.width, batch, job.plan.work_size,
-          [&](const auto& pairs, std::int64_t b, Complex<V>* work) {
-            using Pairs = std::remove_cvref_t<decltype(pairs)>;
-            read_spectrum<V>(job, in + b * job.bins * job.channels(), pairs, work);
-            const SignalWriter<V, Pairs> writer{job, x + b * job.rows * job.width, pairs};
-            inverse<V>(job.plan, work, writer);
-          });
-    });
+    to_spectrum<T>(ctx, make_job<T>(ctx, signal, kind, length, scales), signal, spectrum);
   });
 }
 
-/// Bins from f = 0 on count once at the edges and `inner` times inside.
-Scales fourier(double factor, double inner) {
-  return {factor, factor * inner, factor};
+void spectrum_to_signal(Context& ctx, const Tensor& spectrum, Tensor& signal, TransformKind kind,
+                        std::int64_t length, Scales scales) {
+  dispatch_float(signal.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    from_spectrum<T>(ctx, make_job<T>(ctx, signal, kind, length, scales), spectrum, signal);
+  });
 }
-Scales cosine(double first, double rest) {
-  return {first, rest, rest};
+
+/// Four operators of a kind: T, its adjoint, T^-1, its adjoint.
+struct AllScales {
+  Scales forward, forward_adjoint, inverse, inverse_adjoint;
+};
+
+/// Fourier: the plain sum from bins to samples counts every bin and its mirror. Cosine: both plain
+/// sums are N/2 times an isometry but for bin 0, whose cosines are twice as long.
+AllScales all_scales(TransformKind kind, std::int64_t length) {
+  const auto n = static_cast<double>(length);
+  const double root = std::sqrt(1 / n), root_2 = std::sqrt(2 / n);
+  switch (kind) {
+    case TransformKind::fft:
+      return {{1 / n, 1 / n, 1 / n}, {1 / n, 0.5 / n, 1 / n}, {1, 1, 1}, {1, 2, 1}};
+    case TransformKind::fft_ortho:
+      return {
+          {root, root, root}, {root, root / 2, root}, {root, root, root}, {root, 2 * root, root}};
+    case TransformKind::dct:
+      return {{2, 2, 2}, {2, 1, 1}, {0.5 / n, 0.5 / n, 0.5 / n}, {0.5 / n, 1 / n, 1 / n}};
+    case TransformKind::dct_ortho:
+      break;
+  }
+  return {{root, root_2, root_2},
+          {root, root_2 / 2, root_2 / 2},
+          {root, root_2 / 2, root_2 / 2},
+          {root, root_2, root_2}};
 }
 
 }  // namespace
@@ -178,43 +214,21 @@ Scales cosine(double first, double rest) {
 namespace orchid::ops {
 
 void Transform::cpu(Context& ctx) const {
-  const auto n = static_cast<double>(length);
-  const cpu::Scales scales = kind == TransformKind::fft         ? cpu::fourier(1 / n, 1)
-                             : kind == TransformKind::fft_ortho ? cpu::fourier(1 / std::sqrt(n), 1)
-                             : kind == TransformKind::dct
-                                 ? cpu::cosine(2, 2)
-                                 : cpu::cosine(std::sqrt(1 / n), std::sqrt(2 / n));
-  cpu::to_spectrum(ctx, *x, *spectrum, kind, length, scales);
+  cpu::signal_to_spectrum(ctx, *x, *spectrum, kind, length, cpu::all_scales(kind, length).forward);
 }
 
 void TransformGrad::cpu(Context& ctx) const {
-  const auto n = static_cast<double>(length);
-  const cpu::Scales scales =
-      kind == TransformKind::fft         ? cpu::fourier(1 / n, 0.5)
-      : kind == TransformKind::fft_ortho ? cpu::fourier(1 / std::sqrt(n), 0.5)
-      : kind == TransformKind::dct       ? cpu::cosine(2, 1)
-                                         : cpu::cosine(std::sqrt(1 / n), std::sqrt(1 / (2 * n)));
-  cpu::from_spectrum(ctx, *dspectrum, *dx, kind, length, scales);
+  cpu::spectrum_to_signal(ctx, *dspectrum, *dx, kind, length,
+                          cpu::all_scales(kind, length).forward_adjoint);
 }
 
 void InverseTransform::cpu(Context& ctx) const {
-  const auto n = static_cast<double>(length);
-  const cpu::Scales scales = kind == TransformKind::fft         ? cpu::fourier(1, 1)
-                             : kind == TransformKind::fft_ortho ? cpu::fourier(1 / std::sqrt(n), 1)
-                             : kind == TransformKind::dct
-                                 ? cpu::cosine(1 / (2 * n), 1 / (2 * n))
-                                 : cpu::cosine(std::sqrt(1 / n), std::sqrt(1 / (2 * n)));
-  cpu::from_spectrum(ctx, *spectrum, *x, kind, length, scales);
+  cpu::spectrum_to_signal(ctx, *spectrum, *x, kind, length, cpu::all_scales(kind, length).inverse);
 }
 
 void InverseTransformGrad::cpu(Context& ctx) const {
-  const auto n = static_cast<double>(length);
-  const cpu::Scales scales = kind == TransformKind::fft         ? cpu::fourier(1, 2)
-                             : kind == TransformKind::fft_ortho ? cpu::fourier(1 / std::sqrt(n), 2)
-                             : kind == TransformKind::dct
-                                 ? cpu::cosine(1 / (2 * n), 1 / n)
-                                 : cpu::cosine(std::sqrt(1 / n), std::sqrt(2 / n));
-  cpu::to_spectrum(ctx, *dx, *dspectrum, kind, length, scales);
+  cpu::signal_to_spectrum(ctx, *dx, *dspectrum, kind, length,
+                          cpu::all_scales(kind, length).inverse_adjoint);
 }
 
 }  // namespace orchid::ops
