@@ -75,8 +75,9 @@ TEST_CASE("layer_norm does not lose small variations around a large mean", "[ops
   run(ctx,
       ops::LayerNorm{
           .x = tx, .gamma = tgamma, .beta = tbeta, .y = y, .mean = mean, .rstd = rstd, .eps = 0});
-  // The mean is rounded to 2^-18, the deviations are about 2^-5.
-  check_close("y", y, expected, {1e-4});
+  // The mean is within a few units of 2^-17, the deviations are about 2^-5; the difference of
+  // mean squares would be wrong by a tenth.
+  check_close("y", y, expected, {2e-3});
 }
 
 TEST_CASE("layer_norm_grad equals central differences, also in place", "[ops][norm]") {
