@@ -1,9 +1,11 @@
 #include "train/checkpoint/store.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <iomanip>
 #include <sstream>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "data/io/atomic_file.h"
@@ -19,6 +21,18 @@ constexpr const char* kPrefix = "step-";
 
 bool has_prefix(const fs::path& path, const char* prefix) {
   return path.filename().string().starts_with(prefix);
+}
+
+/// Two directories take each other's name in one step, on the disk when this returns; false where
+/// the file system cannot.
+bool trade_places(const fs::path& one, const fs::path& other) {
+  if (renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) != 0) return false;
+  const int parent = open(other.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (parent >= 0) {
+    fsync(parent);
+    close(parent);
+  }
+  return true;
 }
 
 }  // namespace
@@ -76,8 +90,11 @@ fs::path CheckpointStore::save(CheckpointState state, const WriteFiles& write_fi
     fs::create_directories(temporary);
     state.files = write_files(temporary);
     data::write_file(temporary / kStateFile, to_json(state));
-    if (fs::exists(final_directory)) remove(final_directory);
-    data::commit_directory(temporary, final_directory);
+    if (!fs::exists(final_directory) || !trade_places(temporary, final_directory)) {
+      if (fs::exists(final_directory)) remove(final_directory);
+      data::commit_directory(temporary, final_directory);
+    }
+    fs::remove_all(temporary);
   } catch (std::exception& error) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);

@@ -1,6 +1,5 @@
 #include "train/config/json.h"
 
-#include <fstream>
 #include <set>
 #include <vector>
 
@@ -65,23 +64,6 @@ std::string preview(const Json& value) {
   constexpr std::size_t kLongest = 60;
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
-  return text;
-}
-
-std::string read_text(const std::filesystem::path& file, ErrorKind kind, std::uintmax_t max_bytes) {
-  std::error_code failed;
-  const auto status = std::filesystem::status(file, failed);
-  if (!std::filesystem::exists(status)) throw Error(str(file.string(), ": no such file"), kind);
-  if (!std::filesystem::is_regular_file(status))
-    throw Error(str(file.string(), ": expected a file"), kind);
-  const auto size = std::filesystem::file_size(file, failed);
-  if (failed) throw Error(str(file.string(), ": cannot read: ", failed.message()), kind);
-  if (size > max_bytes)
-    throw Error(str(file.string(), ": expected at most ", max_bytes, " bytes, got ", size), kind);
-  std::ifstream in(file, std::ios::binary);
-  std::string text(static_cast<std::size_t>(size), '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in) throw Error(str(file.string(), ": cannot read it"), kind);
   return text;
 }
 

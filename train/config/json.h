@@ -1,12 +1,11 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
 
-#include "kernels/core/error.h"
+#include "train/config/text_file.h"
 
 // The one way JSON text from outside becomes a value. Includes the heavy header: only for the few
 // sources that read JSON.
@@ -21,9 +20,5 @@ Json parse_json(std::string_view text, ErrorKind kind);
 
 /// The value for messages, cut to a readable length.
 std::string preview(const Json&);
-
-/// Content of a regular file of at most `max_bytes`; throws an Error of `kind`.
-std::string read_text(const std::filesystem::path&, ErrorKind kind,
-                      std::uintmax_t max_bytes = 64u << 20);
 
 }  // namespace orchid::train

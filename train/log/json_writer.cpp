@@ -106,7 +106,10 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
   return *this;
 }
 
+/// Whole numbers are written as such: 10000000, not 1e+07.
 JsonWriter& JsonWriter::value(double number) {
+  if (std::abs(number) < 0x1p53 && std::floor(number) == number)
+    return value(static_cast<std::int64_t>(number));
   return std::isfinite(number) ? raw(number_text(number)) : null();
 }
 JsonWriter& JsonWriter::value(std::int64_t number) {

@@ -1,0 +1,138 @@
+#include "train/bench/bench_step.h"
+
+#include <chrono>
+#include <cstdio>
+
+#include "kernels/core/philox.h"
+#include "model/plan.h"
+#include "train/config/load.h"
+#include "train/log/json_writer.h"
+#include "train/optim/optimizer.h"
+#include "train/tasks/mlm.h"
+
+namespace orchid::train {
+namespace {
+
+/// Random tokens with every fifth of the positions masked, about the mean of the recipes.
+model::Input random_input(const Context& ctx, std::int64_t batch, std::int64_t length,
+                          std::int64_t vocabulary, Tensor& targets) {
+  model::Input input;
+  input.ids = ctx.empty({batch, length}, DType::i32);
+  const Philox philox(1, RandomPurpose::test);
+  const auto token = [&](std::int64_t i) {
+    const auto words = philox.words(0, static_cast<std::uint64_t>(i));
+    return static_cast<std::int32_t>(
+        Philox::below(static_cast<std::uint32_t>(vocabulary), words[0]));
+  };
+  for (std::int64_t i = 0; i < batch * length; ++i) input.ids.data<std::int32_t>()[i] = token(i);
+  const std::int64_t count = std::max<std::int64_t>(1, batch * length / 5);
+  input.rows = ctx.empty({count}, DType::i32);
+  targets = ctx.empty({count}, DType::i32);
+  for (std::int64_t m = 0; m < count; ++m) {
+    input.rows.data<std::int32_t>()[m] = static_cast<std::int32_t>(m * batch * length / count);
+    targets.data<std::int32_t>()[m] = token(-1 - m);
+  }
+  return input;
+}
+
+}  // namespace
+
+StepResult bench_step(const std::string& file, const std::vector<std::string>& sets) {
+  const RunConfig config = load_config(file, sets);
+  const auto& bert = std::get<model::BertConfig>(config.model);
+  Context ctx(parse_device(config.device), DType::f32, static_cast<int>(config.threads));
+  const auto network = model::build_model(ctx, config.model, config.seed);
+  Optimizer optimizer(ctx, config.optimizer,
+                      [&](const model::Visitor& visitor) { network->visit("", visitor); });
+  StepResult result;
+  result.config = config.name;
+  result.batch = config.batch.per_device;
+  result.length = bert.length;
+  result.threads = ctx.threads();
+  Tensor targets;
+  const model::Input input =
+      random_input(ctx, result.batch, result.length, bert.vocabulary, targets);
+  result.targets = targets.count();
+  std::int64_t steps = 0;
+  const auto step = [&] {
+    optimizer.zero_grad(ctx);
+    model::Tape tape(config.seed, static_cast<std::uint64_t>(steps));
+    Tensor logits = network->forward(ctx, input, tape);
+    const Score score = masked_cross_entropy(ctx, logits, targets, true);
+    network->backward(ctx, logits, tape);
+    const double norm = optimizer.grad_norm(ctx) / score.targets;
+    optimizer.step(ctx, 1, std::min(1.0, 1 / (norm + 1e-6)) / score.targets, ++steps);
+  };
+  result.step = time_work(step);
+  result.peak_bytes = peak_resident_bytes();
+  result.tokens_per_s =
+      static_cast<double>(result.batch * result.length) / result.step.median_ms * 1e3;
+
+  Trace trace;
+  ctx.trace = &trace;
+  constexpr int kTraced = 5;
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < kTraced; ++i) step();
+  const std::chrono::duration<double, std::milli> elapsed =
+      std::chrono::steady_clock::now() - begin;
+  ctx.trace = nullptr;
+  result.outside_ms = (elapsed.count() - trace.total_seconds() * 1e3) / kTraced;
+  for (const Trace::Entry& entry : trace.entries())
+    result.ops.push_back({entry.name, entry.seconds * 1e3 / kTraced, entry.calls / kTraced});
+
+  const model::Plan plan =
+      model::plan_model(config.model, result.batch, result.length, result.targets);
+  result.flops = plan.forward_flops + plan.backward_flops;
+  result.bytes = plan.bytes_moved;
+  result.copy_gb_s = measure_copy_gb_s(ctx);
+  result.gemm_gflop_s = measure_gemm_gflop_s(ctx, 1024, 768, 256);
+  return result;
+}
+
+std::string step_json(const StepResult& result) {
+  JsonWriter json;
+  json.begin_object().key("cases").begin_array().begin_object().member("config", result.config);
+  json.key("shape").begin_array().value(result.batch).value(result.length).end_array();
+  json.member("targets", result.targets).member("threads", result.threads);
+  json.member("median_ms", result.step.median_ms).member("p10_ms", result.step.p10_ms);
+  json.member("p90_ms", result.step.p90_ms).member("repeats", result.step.repeats);
+  json.member("tokens_per_s", result.tokens_per_s);
+  json.member("bytes", result.bytes).member("flops", result.flops);
+  json.member("peak_bytes", result.peak_bytes).member("copy_gb_s", result.copy_gb_s);
+  json.member("gemm_gflop_s", result.gemm_gflop_s).member("outside_ms", result.outside_ms);
+  json.key("ops").begin_array();
+  for (const OpShare& op : result.ops)
+    json.begin_object()
+        .member("op", op.op)
+        .member("ms", op.ms)
+        .member("calls", op.calls)
+        .end_object();
+  json.end_array().end_object().end_array().end_object();
+  return json.text();
+}
+
+std::string step_text(const StepResult& result) {
+  char line[240];
+  std::snprintf(line, sizeof line,
+                "%s: (%lld, %lld), %lld targets, %d threads\n"
+                "  step %.2f ms (p10 %.2f, p90 %.2f), %.0f tokens/s, %.2f ms outside ops\n",
+                result.config.c_str(), static_cast<long long>(result.batch),
+                static_cast<long long>(result.length), static_cast<long long>(result.targets),
+                result.threads, result.step.median_ms, result.step.p10_ms, result.step.p90_ms,
+                result.tokens_per_s, result.outside_ms);
+  std::string text = line;
+  std::snprintf(
+      line, sizeof line,
+      "  floor: %.2f GFLOP at %.0f GFLOP/s (product) %.2f ms; highest resident memory %.0f MiB\n",
+      result.flops * 1e-9, result.gemm_gflop_s, result.flops / result.gemm_gflop_s * 1e-6,
+      result.peak_bytes / 1048576);
+  text += line;
+  for (const OpShare& op : result.ops) {
+    std::snprintf(line, sizeof line, "    %-24s %8.3f ms  x%lld\n", op.op.c_str(), op.ms,
+                  static_cast<long long>(op.calls));
+    text += line;
+  }
+  return text;
+}
+
+}  // namespace orchid::train

@@ -1,0 +1,141 @@
+#include <CLI/CLI.hpp>
+
+#include "data/text/mlm.h"
+#include "data/text/tokenize.h"
+#include "train/cli.h"
+#include "train/log/console.h"
+#include "train/log/json_writer.h"
+
+namespace orchid::train {
+namespace {
+
+struct TokenizeRequest {
+  data::TokenizeOptions options;
+  std::string unit = "file";
+  std::string mode;
+  std::int64_t max_characters = -1;
+  bool json = false;
+};
+
+int run_tokenize(TokenizeRequest request) {
+  data::TokenizeOptions& options = request.options;
+  options.unit = data::parse_document_unit(request.unit);
+  if (!request.mode.empty())
+    options.mode = request.mode == "packed" ? data::SampleMode::packed : data::SampleMode::document;
+  if (request.max_characters >= 0) options.max_characters = request.max_characters;
+  const data::TokenizeReport report = data::tokenize(options);
+  JsonWriter json(2);
+  json.begin_object().member("files", report.files).member("documents", report.documents);
+  json.member("empty_documents", report.empty_documents).member("bytes", report.bytes);
+  json.member("tokens", report.tokens).member("mode", data::name_of(report.mode));
+  json.member("train", report.train.string()).member("train_documents", report.train_documents);
+  json.member("train_tokens", report.train_tokens);
+  json.member("valid", report.valid.string()).member("valid_documents", report.valid_documents);
+  json.member("valid_tokens", report.valid_tokens);
+  json.member("unknown_rate", report.unknown_rate).member("seconds", report.seconds);
+  json.member("megabytes_per_second", report.megabytes_per_second()).end_object();
+  std::string text =
+      str(report.documents, " documents, ", report.tokens, " tokens (", report.unknown_rate * 100,
+          " % unknown) in ", duration_text(report.seconds), "\n", report.train.string());
+  if (!report.valid.empty()) text += "\n" + report.valid.string();
+  print_answer(request.json, json.text(), text);
+  return 0;
+}
+
+struct InspectRequest {
+  std::string directory;
+  std::int64_t length = 128;
+  std::int64_t show = 0;
+  bool verify = false;
+  bool json = false;
+};
+
+int run_inspect(const InspectRequest& request) {
+  const auto shards =
+      std::make_shared<data::TokenShards>(data::TokenShards::open(request.directory));
+  if (request.verify) shards->verify();
+  const data::TokenSamples samples(shards, request.length, shards->mode());
+  const double entropy = data::unigram_entropy(*shards);
+  JsonWriter json(2);
+  json.begin_object().member("directory", request.directory);
+  json.member("mode", data::name_of(shards->mode())).member("documents", shards->documents());
+  json.member("tokens", shards->tokens()).member("bytes", shards->bytes());
+  json.member("vocabulary", shards->vocabulary().size());
+  json.member("length", request.length).member("samples", samples.size());
+  json.member("unigram_entropy", entropy).member("verified", request.verify);
+  std::string text = str(request.directory, "\n", shards->documents(), " documents (",
+                         data::name_of(shards->mode()), "), ", shards->tokens(), " tokens of ",
+                         shards->vocabulary().size(), " pieces\n", samples.size(), " samples of ",
+                         request.length, "; unigram entropy ", entropy, " nats");
+  if (request.verify) text += "\nevery file is as it was written";
+  json.key("examples").begin_array();
+  for (std::int64_t i = 0; i < std::min(request.show, samples.size()); ++i) {
+    const auto pieces = samples.pieces(i);
+    const std::string example = shards->vocabulary().decode({pieces.begin(), pieces.end()});
+    json.value(example);
+    text += str("\n", i, ": ", example);
+  }
+  json.end_array().end_object();
+  print_answer(request.json, json.text(), text);
+  return 0;
+}
+
+void add_tokenize(CLI::App& group, Action& action) {
+  auto request = std::make_shared<TokenizeRequest>();
+  data::TokenizeOptions& options = request->options;
+  CLI::App* verb = group.add_subcommand("tokenize", "Turn text files into token shards");
+  verb->add_option("inputs", options.inputs, "files, folders or patterns: .txt, .json, .jsonl, .gz")
+      ->required();
+  verb->add_option("--vocab", options.vocabulary, "vocab.txt")->required();
+  verb->add_option("--out", options.out, "new directory")->required();
+  verb->add_option("--unit", request->unit,
+                   "what a document of a text file is: file | paragraph | line");
+  verb->add_option("--mode", request->mode,
+                   "samples: packed (all of a document) or document (its beginning)")
+      ->check(CLI::IsMember({"packed", "document"}));
+  verb->add_option("--max-characters", request->max_characters, "of a document; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--max-pieces", options.max_pieces, "of a document; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--valid-fraction", options.valid_fraction,
+                   "share put aside for validation: writes OUT/train and OUT/valid")
+      ->check(CLI::Range(0.0, 0.9));
+  verb->add_option("--threads", options.threads, "0: all processors; the result is the same")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_flag("--literal-specials", options.wordpiece.literal_specials,
+                 "take \"[MASK]\" and the like in a text for the special pieces");
+  verb->add_flag("--json", request->json, "print JSON");
+  verb->footer(
+      examples({"orchid data tokenize book.txt --vocab vocab.txt --out build/data/book "
+                "--valid-fraction 0.05",
+                "orchid data tokenize c4/*.json.gz --vocab vocab.txt --out c4/train"}));
+  verb->callback([request, &action] { action = [request] { return run_tokenize(*request); }; });
+}
+
+void add_inspect(CLI::App& group, Action& action) {
+  auto request = std::make_shared<InspectRequest>();
+  CLI::App* verb = group.add_subcommand("inspect", "What a directory of token shards holds");
+  verb->add_option("directory", request->directory, "directory of token shards")->required();
+  verb->add_option("--length", request->length, "tokens of a sample")
+      ->check(CLI::Range(3, 1 << 24));
+  verb->add_option("--show", request->show, "print the first samples as text")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_flag("--verify", request->verify, "read everything and compare checksums");
+  verb->add_flag("--json", request->json, "print JSON");
+  verb->footer(examples({"orchid data inspect build/data/novels/train --show 3",
+                         "orchid data inspect build/data/novels/valid --verify --json"}));
+  verb->callback([request, &action] { action = [request] { return run_inspect(*request); }; });
+}
+
+}  // namespace
+
+void add_data(CLI::App& app, Action& action) {
+  CLI::App* group = app.add_subcommand("data", "Prepare and look at data");
+  group->require_subcommand(1);
+  group->footer(examples({"orchid data tokenize book.txt --vocab vocab.txt --out build/data/book",
+                          "orchid data inspect build/data/novels/train --show 3"}));
+  add_tokenize(*group, action);
+  add_inspect(*group, action);
+}
+
+}  // namespace orchid::train

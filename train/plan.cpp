@@ -1,0 +1,67 @@
+#include "train/plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "train/log/console.h"
+#include "train/log/json_writer.h"
+
+namespace orchid::train {
+
+RunPlan plan_run(const RunConfig& config) {
+  const std::int64_t length = std::get<TextShardsConfig>(config.data).length;
+  const double rate = std::get<MlmTaskConfig>(config.task).mask_rate;
+  const std::int64_t micro = std::min(config.batch.per_device, config.batch.global);
+  const auto targets = static_cast<std::int64_t>(
+      std::ceil(rate * static_cast<double>(micro) * static_cast<double>(length)));
+  RunPlan plan;
+  plan.model = model::plan_model(config.model, micro, length, targets);
+  plan.micro_batches = (config.batch.global + micro - 1) / micro;
+  plan.flops_per_step = (plan.model.forward_flops + plan.model.backward_flops) *
+                        static_cast<double>(config.batch.global) / static_cast<double>(micro);
+  plan.parameter_bytes = 4.0 * static_cast<double>(plan.model.parameters);
+  plan.gradient_bytes = plan.parameter_bytes;
+  plan.optimizer_bytes = 2 * plan.parameter_bytes;
+  plan.activation_bytes = plan.model.activation_bytes;
+  plan.steps = config.schedule.steps;
+  plan.samples = plan.steps * config.batch.global;
+  plan.tokens = plan.samples * length;
+  return plan;
+}
+
+std::string plan_json(const RunConfig& config, const RunPlan& plan) {
+  JsonWriter json(2);
+  json.begin_object().member("name", config.name).member("parameters", plan.model.parameters);
+  json.key("tensors").begin_array();
+  for (const auto& tensor : plan.model.tensors) {
+    json.begin_object().member("name", tensor.name).key("shape").begin_array();
+    for (int axis = 0; axis < tensor.shape.rank(); ++axis) json.value(tensor.shape[axis]);
+    json.end_array().member("count", tensor.count).end_object();
+  }
+  json.end_array().member("flops_per_step", plan.flops_per_step);
+  json.member("micro_batches", plan.micro_batches);
+  json.key("memory").begin_object().member("parameters", plan.parameter_bytes);
+  json.member("gradients", plan.gradient_bytes).member("optimizer", plan.optimizer_bytes);
+  json.member("activations", plan.activation_bytes).member("total", plan.total_bytes());
+  json.end_object().member("steps", plan.steps).member("samples", plan.samples);
+  return json.member("tokens", plan.tokens).end_object().text();
+}
+
+std::string plan_text(const RunConfig& config, const RunPlan& plan) {
+  const auto bytes = [](double count) { return short_number(count) + "B"; };
+  std::string text = str(config.name, "\nparameters        ", plan.model.parameters, " in ",
+                         plan.model.tensors.size(), " tensors");
+  text += str("\nsteps             ", plan.steps, " of ", config.batch.global,
+              " samples: ", short_number(static_cast<double>(plan.samples)), " samples, ",
+              short_number(static_cast<double>(plan.tokens)), " tokens");
+  text += str("\nwork              ", short_number(plan.flops_per_step), "FLOP a step in ",
+              plan.micro_batches, " micro-batches, ",
+              short_number(plan.flops_per_step * static_cast<double>(plan.steps)), "FLOP in all");
+  text +=
+      str("\nmemory            ", bytes(plan.total_bytes()), ": parameters ",
+          bytes(plan.parameter_bytes), ", gradients ", bytes(plan.gradient_bytes), ", optimizer ",
+          bytes(plan.optimizer_bytes), ", activations ", bytes(plan.activation_bytes));
+  return text;
+}
+
+}  // namespace orchid::train

@@ -1,0 +1,85 @@
+#include "train/predict.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <sstream>
+
+#include "train/tasks/mlm.h"
+
+namespace orchid::train {
+namespace {
+
+data::Vocabulary read_vocabulary(const std::string& text) {
+  ORCHID_CHECK_INPUT(!text.empty(), "fill-mask: the checkpoint has no vocab.txt");
+  std::vector<std::string> pieces;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) pieces.push_back(line);
+  return data::Vocabulary(std::move(pieces), "the checkpoint's vocab.txt");
+}
+
+/// The `top` largest of a row of logits, as probabilities over the pieces of the vocabulary.
+std::vector<MaskGuess> best_guesses(const float* logits, const data::Vocabulary& vocabulary,
+                                    std::int64_t top) {
+  const auto size = static_cast<std::size_t>(vocabulary.size());
+  std::vector<std::int32_t> order(size);
+  std::iota(order.begin(), order.end(), 0);
+  const auto kept = std::min(static_cast<std::ptrdiff_t>(size), static_cast<std::ptrdiff_t>(top));
+  std::partial_sort(order.begin(), order.begin() + kept, order.end(),
+                    [&](std::int32_t a, std::int32_t b) {
+                      return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+                    });
+  const double largest = logits[order[0]];
+  double sum = 0;
+  for (std::size_t id = 0; id < size; ++id) sum += std::exp(logits[id] - largest);
+  std::vector<MaskGuess> guesses;
+  for (std::ptrdiff_t i = 0; i < kept; ++i) {
+    const std::int32_t id = order[static_cast<std::size_t>(i)];
+    guesses.push_back({vocabulary.piece(id), id, std::exp(logits[id] - largest) / sum});
+  }
+  return guesses;
+}
+
+}  // namespace
+
+MaskFiller::MaskFiller(Assembly& parts)
+    : parts_(parts),
+      vocabulary_(read_vocabulary(parts.vocabulary)),
+      wordpiece_(vocabulary_, {.literal_specials = true}) {}
+
+FilledText MaskFiller::fill(const std::string& text, std::int64_t top) {
+  const std::int64_t length = parts_.length();
+  std::vector<std::int32_t> pieces = wordpiece_.encode(text);
+  ORCHID_CHECK_USAGE(std::ssize(pieces) <= length - 2, "fill-mask: expected at most ", length - 2,
+                     " pieces, got ", pieces.size());
+  std::vector<std::int32_t> positions;
+  for (std::size_t i = 0; i < pieces.size(); ++i)
+    if (pieces[i] == vocabulary_.mask()) positions.push_back(static_cast<std::int32_t>(i) + 1);
+  ORCHID_CHECK_USAGE(!positions.empty(), "fill-mask: expected a [MASK] in \"", text, "\"");
+
+  Context& ctx = parts_.ctx;
+  data::Batch batch;
+  batch.inputs = ctx.empty({1, length}, DType::i32);
+  batch.lengths = ctx.empty({1}, DType::i32);
+  batch.positions = ctx.empty({std::ssize(positions)}, DType::i32);
+  std::copy(positions.begin(), positions.end(), batch.positions.data<std::int32_t>());
+  *batch.lengths.data<std::int32_t>() = static_cast<std::int32_t>(pieces.size()) + 2;
+  auto* ids = batch.inputs.data<std::int32_t>();
+  std::fill_n(ids, length, vocabulary_.pad());
+  ids[0] = vocabulary_.cls();
+  std::copy(pieces.begin(), pieces.end(), ids + 1);
+  ids[pieces.size() + 1] = vocabulary_.separator();
+
+  model::Tape tape = model::Tape::off();
+  const Tensor logits = parts_.model->forward(ctx, model_input(ctx, batch), tape);
+  FilledText result{text, {}, {}};
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i) * logits.shape().last();
+    result.masks.push_back(best_guesses(logits.data<float>() + row, vocabulary_, top));
+    pieces[static_cast<std::size_t>(positions[i]) - 1] = result.masks.back().front().id;
+  }
+  result.filled = vocabulary_.decode(pieces);
+  return result;
+}
+
+}  // namespace orchid::train

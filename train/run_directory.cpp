@@ -1,0 +1,101 @@
+#include "train/run_directory.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "data/io/atomic_file.h"
+#include "train/config/load.h"
+#include "train/config/text_file.h"
+#include "train/optim/pattern.h"
+
+namespace orchid::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kConfigFile = "config.json";
+constexpr const char* kLockFile = ".lock";
+
+/// Keys that may change between the parts of a run. The last ones change its numbers, and are the
+/// user's business.
+constexpr const char* kMayChange[] = {
+    "description",  "device",           "threads",        "cuda_graphs",
+    "trace",        "log_every",        "nonfinite",      "evaluate_every",
+    "checkpoint.*", "data.threads",     "data.prefetch",  "data.train",
+    "data.valid",   "evaluate_samples", "schedule.steps", "batch.per_device"};
+
+void compare_configs(const RunConfig& before, const RunConfig& now, FoundRun& run) {
+  for (const ConfigDifference& difference : differences(before, now)) {
+    const bool allowed = std::any_of(std::begin(kMayChange), std::end(kMayChange),
+                                     [&](const char* key) { return matches(key, difference.key); });
+    ORCHID_CHECK_USAGE(allowed, "resume: ", difference.key, ": the run in ", run.directory.string(),
+                       " has ", difference.before, ", the configuration says ", difference.after,
+                       "; start another run for it");
+    run.notes.push_back(
+        str(difference.key, ": ", difference.before, " becomes ", difference.after));
+  }
+}
+
+}  // namespace
+
+FoundRun find_run(const RunConfig& config, const fs::path& directory, bool resume) {
+  FoundRun run;
+  run.directory = directory.empty() ? fs::path("runs") / config.name : directory;
+  const std::string where = run.directory.string();
+  if (!fs::exists(run.directory)) {
+    if (resume) run.notes.push_back(where + ": nothing to resume; the run begins");
+    return run;
+  }
+  ORCHID_CHECK_USAGE(fs::is_directory(run.directory), where, ": expected a directory");
+  run.exists = fs::exists(run.directory / kConfigFile);
+  if (!run.exists) {
+    const bool empty =
+        std::all_of(fs::directory_iterator(run.directory), fs::directory_iterator{},
+                    [](const auto& entry) { return entry.path().filename() == kLockFile; });
+    ORCHID_CHECK_USAGE(empty, where, ": expected a run or an empty directory; it has other files");
+    if (resume) run.notes.push_back(where + ": nothing to resume; the run begins");
+    return run;
+  }
+  ORCHID_CHECK_USAGE(resume, where,
+                     ": a run is there already; go on with it by --resume, or choose another name "
+                     "or --run-dir");
+  const fs::path file = run.directory / kConfigFile;
+  compare_configs(parse_config(read_text(file, ErrorKind::input_data), file.string()), config, run);
+  std::vector<std::string> ignored;
+  run.checkpoint =
+      CheckpointStore(run.directory / "checkpoints", config.checkpoint).latest(&ignored);
+  for (const std::string& text : ignored) run.notes.push_back("ignored: " + text);
+  run.notes.push_back(run.checkpoint ? str("resuming from ", run.checkpoint->directory.string())
+                                     : where + ": no checkpoint in it; the run begins again");
+  return run;
+}
+
+FileLock::FileLock(const fs::path& file)
+    : descriptor_(open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)) {
+  ORCHID_CHECK(descriptor_ >= 0, file.string(), ": ", std::strerror(errno));
+  if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  close(descriptor_);
+  throw Error(str(file.parent_path().string(), ": another process is training in it"));
+}
+
+FileLock::~FileLock() {
+  close(descriptor_);
+}
+
+RunDirectory::RunDirectory(const FoundRun& run, const RunConfig& config)
+    : path_(run.directory),
+      checkpoints_(path_ / "checkpoints", config.checkpoint),
+      lock_((fs::create_directories(path_), path_ / kLockFile)) {
+  ORCHID_CHECK_USAGE(run.exists || !fs::exists(path_ / kConfigFile), path_.string(),
+                     ": a run has just begun there");
+  data::write_file(path_ / kConfigFile, to_json(config) + "\n");
+  checkpoints_.remove_leftovers();
+  fs::create_directories(path_ / "checkpoints");
+}
+
+}  // namespace orchid::train

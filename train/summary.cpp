@@ -1,0 +1,69 @@
+#include "train/summary.h"
+
+#include "train/bench/bench.h"
+#include "train/log/json_writer.h"
+#include "train/log/machine.h"
+#include "train/version.h"
+
+namespace orchid::train {
+namespace {
+
+void write_results(JsonWriter& json, const Trainer& trainer) {
+  const Progress& progress = trainer.progress();
+  if (trainer.last_metrics())
+    for (const auto& [key, value] : trainer.last_metrics()->values)
+      for (const char* wanted : {"loss", "accuracy", "learning_rate", "grad_norm", "tokens_per_s"})
+        if (key == wanted) json.member("train_" + key, value);
+  if (progress.valid_loss) json.member("valid_loss", *progress.valid_loss);
+  if (trainer.last_evaluation()) {
+    json.member("valid_accuracy", trainer.last_evaluation()->accuracy);
+    json.member("valid_unigram_entropy", trainer.last_evaluation()->unigram_entropy);
+    json.member("valid_targets", trainer.last_evaluation()->targets);
+  }
+  if (progress.best_valid_loss)
+    json.member("best_valid_loss", *progress.best_valid_loss)
+        .member("best_step", progress.best_step);
+}
+
+void write_machine(JsonWriter& json, const Context& ctx) {
+  const Machine machine = this_machine();
+  json.key("machine").begin_object().member("host", machine.host).member("cpu", machine.cpu);
+  json.member("processors", machine.processors).member("threads", ctx.threads());
+  json.member("memory_bytes", machine.memory_bytes).member("device", str(ctx.device()));
+  json.end_object();
+  json.key("versions").begin_object().member("orchid", program_version());
+  json.member("commit", program_commit()).member("compiler", compiler_version()).end_object();
+}
+
+void write_trace(JsonWriter& json, const Trainer& trainer) {
+  const double steps = trainer.step_seconds();
+  json.key("trace").begin_object().member("step_seconds", steps);
+  json.member("outside_ops_share", 1 - trainer.trace().total_seconds() / steps);
+  json.key("ops").begin_array();
+  for (const Trace::Entry& entry : trainer.trace().entries()) {
+    json.begin_object().member("op", entry.name).member("calls", entry.calls);
+    json.member("seconds", entry.seconds).member("share", entry.seconds / steps).end_object();
+  }
+  json.end_array().end_object();
+}
+
+}  // namespace
+
+std::string summary_json(const Assembly& parts, const Trainer& trainer, const std::string& state,
+                         const std::string& error) {
+  const Progress& progress = trainer.progress();
+  JsonWriter json(2);
+  json.begin_object().member("name", parts.config.name).member("state", state);
+  if (!error.empty()) json.member("error", error);
+  json.member("step", progress.step).member("steps", parts.config.schedule.steps);
+  write_results(json, trainer);
+  json.member("samples", progress.samples).member("tokens", progress.tokens);
+  json.member("skipped_steps", progress.skipped).member("elapsed_s", progress.elapsed_s);
+  json.member("parameters", trainer.optimizer().parameter_count());
+  json.member("seed", parts.config.seed).member("peak_bytes", peak_resident_bytes());
+  write_machine(json, parts.ctx);
+  if (trainer.traced()) write_trace(json, trainer);
+  return json.end_object().text() + "\n";
+}
+
+}  // namespace orchid::train

@@ -1,0 +1,87 @@
+#include "train/train.h"
+
+#include <csignal>
+
+#include "data/io/atomic_file.h"
+#include "train/config/load.h"
+#include "train/report/report.h"
+#include "train/run_directory.h"
+#include "train/signals.h"
+#include "train/summary.h"
+
+namespace orchid::train {
+namespace {
+
+constexpr int kInterrupted = 130;
+
+/// "completed", or what the signal means: SIGINT is a person, the others a cluster taking the
+/// machine back.
+std::string state_after(Trainer::Outcome outcome) {
+  if (outcome == Trainer::Outcome::completed) return "completed";
+  return StopSignals::received() == SIGINT ? "interrupted" : "preempted";
+}
+
+void describe_start(Console& console, const Assembly& parts, const Trainer& trainer) {
+  console.note(str(parts.config.name, ": ",
+                   short_number(static_cast<double>(trainer.optimizer().parameter_count())),
+                   " parameters, ", short_number(static_cast<double>(parts.train->size())),
+                   " training samples of ", parts.length(), " tokens, ", parts.ctx.threads(),
+                   parts.ctx.threads() == 1 ? " thread" : " threads"));
+}
+
+TrainResult dry_run(Assembly& parts, std::int64_t steps) {
+  RunOutput output(steps);
+  Trainer trainer(parts, output, nullptr);
+  describe_start(output.console(), parts, trainer);
+  const Trainer::Outcome outcome = trainer.run(steps);
+  const std::string state = state_after(outcome);
+  return {summary_json(parts, trainer, state), state == "interrupted" ? kInterrupted : 0};
+}
+
+TrainResult run_in(const RunDirectory& directory, Assembly& parts, const FoundRun& found) {
+  const std::int64_t steps = parts.config.schedule.steps;
+  const StoredCheckpoint* resume = found.checkpoint ? &*found.checkpoint : nullptr;
+  RunOutput output(directory, resume ? resume->state.progress : Progress{}, steps);
+  Trainer trainer(parts, output, resume);
+  for (const std::string& note : found.notes) output.console().note(note);
+  describe_start(output.console(), parts, trainer);
+  const auto finish = [&](const std::string& state, const std::string& error = "") {
+    const std::string summary = summary_json(parts, trainer, state, error);
+    data::write_file(directory.path() / "summary.json", summary);
+    return summary;
+  };
+  finish("running");
+  TrainResult result;
+  try {
+    const std::string state = state_after(trainer.run(steps));
+    result.summary = finish(state);
+    result.exit_code = state == "interrupted" ? kInterrupted : 0;
+    output.console().note(str(state, " at step ", trainer.progress().step, " of ", steps, ": ",
+                              directory.path().string()));
+  } catch (const std::exception& error) {
+    try {
+      finish("failed", error.what());  // a full disk may refuse this too; the cause is what counts
+    } catch (const std::exception&) {
+    }
+    throw;
+  }
+  write_report(directory.path());
+  return result;
+}
+
+}  // namespace
+
+TrainResult train(const TrainRequest& request) {
+  const RunConfig config = load_config(request.config, request.sets);
+  const StopSignals signals;
+  if (request.dry_run > 0) {
+    auto parts = assemble(config, AssembleFor::training);
+    return dry_run(*parts, request.dry_run);
+  }
+  const FoundRun found = find_run(config, request.run_directory, request.resume);
+  auto parts = assemble(config, AssembleFor::training);
+  const RunDirectory directory(found, config);
+  return run_in(directory, *parts, found);
+}
+
+}  // namespace orchid::train

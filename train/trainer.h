@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "data/loader.h"
+#include "kernels/core/trace.h"
+#include "train/assemble.h"
+#include "train/checkpoint/state.h"
+#include "train/evaluation.h"
+#include "train/optim/optimizer.h"
+#include "train/run_output.h"
+#include "train/tasks/mlm.h"
+
+namespace orchid::train {
+
+/// The training loop: micro-batches -> summed gradients -> clip -> update; now and then metrics,
+/// evaluation, checkpoint.
+class Trainer {
+ public:
+  /// `parts` has training data; `resume` continues where that checkpoint was made.
+  Trainer(Assembly& parts, RunOutput& output, const StoredCheckpoint* resume);
+
+  /// Up to `last_step` steps in all, or until a signal came; saves at the end.
+  enum class Outcome { completed, stopped };
+  Outcome run(std::int64_t last_step);
+
+  const Progress& progress() const { return progress_; }
+  const Optimizer& optimizer() const { return optimizer_; }
+  /// What the last line of metrics said of training; the last complete evaluation.
+  const std::optional<MetricLine>& last_metrics() const { return last_metrics_; }
+  const std::optional<Evaluation>& last_evaluation() const { return last_evaluation_; }
+  /// Time per op and in all steps; only with config.trace.
+  const Trace& trace() const { return trace_; }
+  double step_seconds() const { return step_seconds_; }
+  bool traced() const { return parts_.ctx.trace != nullptr; }
+
+ private:
+  /// What one pass over the micro-batches of a step gave, besides the gradients.
+  struct Gathered {
+    Score score;
+    std::int64_t samples = 0;
+    std::int64_t tokens = 0;
+    double wait = 0;  ///< seconds the loader kept the trainer waiting
+  };
+
+  /// False: a signal came, and the step was given up before it changed anything.
+  bool step();
+  std::optional<Gathered> accumulate_gradients();
+  bool update(const Score&);  ///< false: skipped, as something was not finite
+  void count(const Gathered&, bool updated, double seconds);
+  void log_metrics();
+  bool evaluation_due() const;
+  /// False: a signal came before the end.
+  bool run_evaluation();
+  bool checkpoint_due() const;
+  void save();
+  double elapsed() const;
+
+  Assembly& parts_;
+  RunOutput& output_;
+  Optimizer optimizer_;
+  Progress progress_;
+  std::unique_ptr<data::Loader> loader_;
+  std::optional<MetricLine> last_metrics_;
+  std::optional<Evaluation> last_evaluation_;
+  Trace trace_;
+  std::chrono::steady_clock::time_point begin_;
+  double elapsed_before_ = 0;  ///< in earlier processes of the run
+  double step_seconds_ = 0;
+  double learning_rate_ = 0;  ///< of the last step
+  double grad_norm_ = 0;      ///< of the last step, before clipping
+  bool may_abandon_ = true;   ///< no buffers that a step given up would have changed
+  bool new_best_ = false;
+  std::int64_t last_step_ = 0;
+  std::int64_t saved_step_ = -1;
+};
+
+}  // namespace orchid::train
