@@ -129,6 +129,8 @@ TokenShards TokenShards::open(const std::filesystem::path& directory) {
 
 void TokenShards::open_shard(const ShardInfo& info) {
   const std::filesystem::path file = directory_ / info.file;
+  ORCHID_CHECK_INPUT(!info.file.empty() && file.parent_path() == directory_, file.string(),
+                     ": a shard must lie in the token directory");
   Shard shard{MappedFile::open(file), documents_, nullptr, nullptr};
   ORCHID_CHECK_INPUT(shard.map.size() == shard_bytes(info), file.string(), ": expected ",
                      shard_bytes(info), " bytes, got ", shard.map.size(),

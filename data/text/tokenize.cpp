@@ -89,12 +89,12 @@ class Pipeline {
     train_ = &train;
     valid_ = valid;
     const int all = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    std::vector<std::thread> others;
+    std::vector<std::jthread> others;
     for (int i = 1; i < (options_.threads > 0 ? options_.threads : all); ++i) {
       others.emplace_back([this] { work(); });
     }
     work();
-    for (std::thread& thread : others) thread.join();
+    others.clear();  // joins
     if (failure_) throw Error(*failure_);
     end_document();
   }

@@ -79,12 +79,12 @@ class Counting {
 
   WordCounts run() {
     const int all = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    std::vector<std::thread> others;
+    std::vector<std::jthread> others;
     for (int i = 1; i < (options_.threads > 0 ? options_.threads : all); ++i) {
       others.emplace_back([this] { work_or_fail(); });
     }
     work_or_fail();
-    for (std::thread& thread : others) thread.join();
+    others.clear();  // joins
     if (failure_) throw Error(*failure_);
     return std::move(total_);
   }

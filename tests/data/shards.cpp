@@ -4,6 +4,7 @@
 
 #include "data/text/mlm.h"
 #include "data/text/shard_writer.h"
+#include "kernels/core/philox.h"
 #include "tests/data/fixtures.h"
 #include "tests/support/temp_dir.h"
 
@@ -176,6 +177,39 @@ TEST_CASE("damaged offsets never lead outside the file", "[data][shards]") {
   CHECK(shards.document(1).size() == 20);
   require_error(ErrorKind::input_data, {"tokens-00000.bin", "damaged", "document 2"},
                 [&] { shards.document(2); });
+}
+
+TEST_CASE("random damage is an input error or harmless, never a crash", "[data][shards]") {
+  const TempDir dir;
+  make_shards(dir / "out", {5, 20, 9, 130});
+  const Philox random(1, RandomPurpose::test);
+  for (const char* name : {"index.txt", "vocab.txt", "tokens-00000.bin"}) {
+    const std::string whole = read_text(dir / "out" / name);
+    for (std::uint64_t trial = 0; trial < 200; ++trial) {
+      std::string bytes = whole;
+      const auto size = static_cast<std::uint32_t>(bytes.size());
+      for (std::uint64_t i = 0; i <= trial % 3; ++i) {
+        const auto [kind, where, what, unused] = random.words(trial, i);
+        const std::size_t at = Philox::below(size, where) % bytes.size();
+        if (kind % 4 == 0 && at > 0) bytes.resize(at);
+        if (kind % 4 == 1) bytes.insert(at, 1, static_cast<char>(what));
+        if (kind % 4 >= 2) bytes[at] = static_cast<char>(what);
+      }
+      write_text(dir / "out" / name, bytes);
+      try {
+        const auto shards = std::make_shared<const TokenShards>(TokenShards::open(dir / "out"));
+        const MlmDataset dataset(shards, 12, {});
+        Batch batch = dataset.empty_batch(1, make_host_pool());
+        for (std::int64_t i = 0; i < dataset.size(); ++i) dataset.item(i, 0, batch, 0);
+        shards->verify();
+        if (bytes != whole && std::string_view(name) != "index.txt") FAIL("damage went unnoticed");
+      } catch (const Error& error) {
+        INFO(error.what());
+        REQUIRE(error.kind() == ErrorKind::input_data);
+      }
+    }
+    write_text(dir / "out" / name, whole);
+  }
 }
 
 TEST_CASE("a vocabulary too large for 16 bits is refused", "[data][shards]") {

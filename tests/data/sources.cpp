@@ -4,6 +4,7 @@
 
 #include "data/io/gzip_reader.h"
 #include "data/io/json_text.h"
+#include "kernels/core/philox.h"
 #include "tests/data/fixtures.h"
 #include "tests/support/temp_dir.h"
 
@@ -162,6 +163,35 @@ TEST_CASE("broken compression is refused by file", "[data][sources]") {
                 [&] { documents({dir / "plain.json.gz"}); });
   require_error(ErrorKind::input_data, {"absent.txt"}, [&] { documents({dir / "absent.txt"}); });
   CHECK(documents({dir / "whole.json.gz"}).size() == 5000);
+}
+
+TEST_CASE("random damage to JSON lines is an input error or harmless", "[data][sources]") {
+  const TempDir dir;
+  const std::string lines =
+      "{\"text\":\"one \\u00e9 \\ud83d\\ude01\",\"n\":[1,2.5e3,{\"text\":null}],\"b\":true}\n"
+      "{\"url\":\"x\",\"text\":\"two\"}\n";
+  write_gzip(dir / "a.json.gz", lines);
+  const std::string compressed = read_text(dir / "a.json.gz");
+  const Philox random(2, RandomPurpose::test);
+  for (std::uint64_t trial = 0; trial < 500; ++trial) {
+    std::string bytes = trial % 2 == 0 ? lines : compressed;
+    for (std::uint64_t i = 0; i <= trial % 4; ++i) {
+      const auto [kind, where, what, unused] = random.words(trial, i);
+      const std::size_t at = where % bytes.size();
+      if (kind % 4 == 0 && at > 0) bytes.resize(at);
+      if (kind % 4 == 1) bytes.insert(at, 1, static_cast<char>(what));
+      if (kind % 4 >= 2) bytes[at] = static_cast<char>(what);
+    }
+    const std::filesystem::path file = dir / (trial % 2 == 0 ? "b.json" : "b.json.gz");
+    write_text(file, bytes);
+    RecordReader reader({file}, DocumentUnit::file);
+    try {
+      for (Record record; reader.next(record);) decode(std::move(record));
+    } catch (const Error& error) {
+      INFO(error.what());
+      REQUIRE(error.kind() == ErrorKind::input_data);
+    }
+  }
 }
 
 TEST_CASE("lines longer than the read buffer come out whole", "[data][sources]") {
