@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "data/text/inspect.h"
 #include "data/text/mlm.h"
 #include "data/text/shard_writer.h"
 #include "kernels/core/philox.h"
@@ -122,6 +123,25 @@ TEST_CASE("document samples are the first pieces", "[data][shards]") {
   CHECK(samples.pieces(3).data() == shards->document(3).data());
   require_error(ErrorKind::usage, {"length", "2"},
                 [&] { TokenSamples(shards, 2, SampleMode::document); });
+}
+
+TEST_CASE("inspect counts what a directory holds", "[data][shards]") {
+  const TempDir dir;
+  make_shards(dir / "out", {3, 25, 7}, SampleMode::packed, 20);
+  const InspectReport report = inspect(dir / "out", 12);
+  CHECK(report.mode == SampleMode::packed);
+  CHECK(report.vocabulary == tiny_vocabulary().size());
+  CHECK(report.shards == 2);
+  CHECK(report.documents == 3);
+  CHECK(report.tokens == 35);
+  CHECK(report.shortest_document == 3);
+  CHECK(report.longest_document == 25);
+  CHECK(report.samples == 4);  // 1 + 2 + 1: the last 5 of 25 are dropped
+  CHECK(report.used_share == Approx((5 + 12 + 12 + 9) / 48.0));
+  CHECK(report.distinct == 26);  // 6 to 31
+  CHECK(report.unknown_rate == 0);
+  CHECK(report.unigram_entropy > 3);
+  CHECK(inspect(dir / "out", 0).samples == 0);
 }
 
 TEST_CASE("damage to a token directory is reported by file", "[data][shards]") {
