@@ -1,5 +1,7 @@
 #include "kernels/cpu/gemm.h"
 
+#include <atomic>
+
 #include <dnnl.h>
 
 #include "kernels/cpu/parallel.h"
@@ -97,6 +99,11 @@ bool multiply_tile(const ProductShape& tile, std::int64_t i, std::int64_t j, Mat
     }
     accumulate = true;
   }
+  if (tile.k == 0) {  // nothing to add; oneDNN does not promise to clear c
+    for (std::int64_t row = 0; row < tile.m && !accumulate; ++row)
+      std::fill_n(c.data + row * c.stride, tile.n, T(0));
+    return true;
+  }
   return multiply(tile, a, b, c, accumulate);
 }
 
@@ -107,7 +114,7 @@ void product(const Context& ctx, const ProductShape& p, MatrixView<const T> a,
   const Grid grid = make_grid(p, ctx.threads());
   const std::int64_t row_blocks = (p.m + kRowBlock - 1) / kRowBlock;
   const std::int64_t column_blocks = (p.n + kColumnBlock - 1) / kColumnBlock;
-  bool failed = false;
+  std::atomic<bool> failed = false;
   parallel_for(ctx, grid.rows * grid.columns, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t tile = begin; tile < end; ++tile) {
       const std::int64_t r = tile / grid.columns, s = tile % grid.columns;

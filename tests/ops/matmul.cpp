@@ -85,6 +85,23 @@ TEST_CASE("the gradients of a Linear layer are products", "[ops][matmul]") {
   });
 }
 
+TEST_CASE("products of nothing are zero", "[ops][matmul]") {
+  for_each_compute([&](Context& ctx, DType, Tolerance) {
+    const Tensor no_rows = ctx.empty({0, 3}), bias = filled(ctx, {3}, 2);
+    Tensor c = poisoned(ctx, {3, 3}), sum = filled(ctx, {3, 3}, 0.5), none = ctx.empty({0, 3});
+    run(ctx, ops::Matmul{.a = no_rows, .b = no_rows, .bias = {}, .c = c, .transpose_a = true});
+    check_equal("c", download(c), Array(9, 0.0));
+    run(ctx, ops::Matmul{.a = no_rows, .b = no_rows, .bias = bias, .c = c, .transpose_a = true});
+    check_equal("c with bias", download(c), Array(9, 2.0));
+    run(ctx, ops::MatmulAccumulate{.a = no_rows, .b = no_rows, .c = sum, .transpose_a = true});
+    check_equal("c +=", download(sum), Array(9, 0.5));
+    run(ctx, ops::Matmul{.a = no_rows, .b = sum, .bias = {}, .c = none});
+    Tensor db = filled(ctx, {3}, 1);
+    run(ctx, ops::BiasGrad{.dy = no_rows, .db = db});
+    check_equal("db", download(db), Array(3, 1.0));
+  });
+}
+
 TEST_CASE("matmul refuses operands that do not fit", "[ops][matmul]") {
   Context ctx;
   const Tensor a = filled(ctx, {4, 3}, 1), b = filled(ctx, {5, 2}, 1), bias = filled(ctx, {3}, 1);
