@@ -2,6 +2,7 @@
 
 #include "data/text/mlm.h"
 #include "data/text/tokenize.h"
+#include "data/text/vocabulary_trainer.h"
 #include "train/cli.h"
 #include "train/log/console.h"
 #include "train/log/json_writer.h"
@@ -80,6 +81,49 @@ int run_inspect(const InspectRequest& request) {
   return 0;
 }
 
+struct VocabularyRequest {
+  data::VocabularyOptions options;
+  std::string out;
+  bool json = false;
+};
+
+int run_vocabulary(const VocabularyRequest& request) {
+  data::VocabularyReport report;
+  const data::Vocabulary vocabulary = data::train_vocabulary(request.options, &report);
+  vocabulary.save(request.out);
+  JsonWriter json(2);
+  json.begin_object().member("vocabulary", request.out).member("pieces", report.pieces);
+  json.member("files", report.files).member("documents", report.documents);
+  json.member("bytes", report.bytes).member("words", report.words);
+  json.member("distinct_words", report.distinct_words).member("seconds", report.seconds);
+  json.end_object();
+  print_answer(request.json, json.text(),
+               str(request.out, ": ", report.pieces, " pieces from ", report.words, " words, ",
+                   report.distinct_words, " different, in ", duration_text(report.seconds)));
+  return 0;
+}
+
+void add_vocabulary(CLI::App& group, Action& action) {
+  auto request = std::make_shared<VocabularyRequest>();
+  data::VocabularyOptions& options = request->options;
+  CLI::App* verb = group.add_subcommand("vocab", "Make a WordPiece vocabulary from text files");
+  verb->add_option("inputs", options.inputs, "files, folders or patterns: .txt, .json, .jsonl, .gz")
+      ->required();
+  verb->add_option("--out", request->out, "vocab.txt to write")->required();
+  verb->add_option("--size", options.size, "pieces at most")->check(CLI::Range(6, 65535));
+  verb->add_option("--alphabet", options.alphabet, "most frequent characters to cover")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--min-count", options.min_count, "a piece must occur as often")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--threads", options.threads, "0: all processors; the result is the same")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_flag("--json", request->json, "print JSON");
+  verb->footer(
+      examples({"orchid data vocab book.txt --size 4096 --out build/data/vocab.txt",
+                "orchid data vocab 'novels/*.txt' --out build/data/novels/vocab.txt --json"}));
+  verb->callback([request, &action] { action = [request] { return run_vocabulary(*request); }; });
+}
+
 void add_tokenize(CLI::App& group, Action& action) {
   auto request = std::make_shared<TokenizeRequest>();
   data::TokenizeOptions& options = request->options;
@@ -134,6 +178,7 @@ void add_data(CLI::App& app, Action& action) {
   group->require_subcommand(1);
   group->footer(examples({"orchid data tokenize book.txt --vocab vocab.txt --out build/data/book",
                           "orchid data inspect build/data/novels/train --show 3"}));
+  add_vocabulary(*group, action);
   add_tokenize(*group, action);
   add_inspect(*group, action);
 }

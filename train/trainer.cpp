@@ -85,6 +85,7 @@ Trainer::Outcome Trainer::run(std::int64_t last_step) {
     if (evaluation_due()) whole = run_evaluation();
     if (whole && checkpoint_due()) save();
   }
+  progress_.elapsed_s = elapsed();
   if (saved_step_ != progress_.step) save();
   return whole && progress_.step >= last_step ? Outcome::completed : Outcome::stopped;
 }

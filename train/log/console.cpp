@@ -27,7 +27,7 @@ std::string duration_text(double seconds) {
 
 std::string short_number(double number) {
   const char* unit = "";
-  for (const char* next : {"k", "M", "G", "T"}) {
+  for (const char* next : {"k", "M", "G", "T", "P", "E", "Z"}) {
     if (std::abs(number) < 999.5) break;
     number /= 1000;
     unit = next;
