@@ -24,19 +24,18 @@ class Philox {
 
   /// Four 32-bit words; `item` is a step, sample or tensor, `index` a position in it.
   constexpr std::array<std::uint32_t, 4> words(std::uint64_t item, std::uint64_t index) const {
-    std::uint32_t c0 = low(index), c1 = high(index), c2 = low(item), c3 = high(item);
-    std::uint32_t k0 = low(key_), k1 = high(key_);
+    return rounds({low(index), high(index), low(item), high(item)}, {low(key_), high(key_)});
+  }
+
+  /// The ten rounds themselves: a bijection of the counter for each key.
+  static constexpr std::array<std::uint32_t, 4> rounds(std::array<std::uint32_t, 4> c,
+                                                       std::array<std::uint32_t, 2> key) {
     for (int round = 0; round < 10; ++round) {
-      const std::uint64_t p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;
-      const std::uint32_t n0 = high(p1) ^ c1 ^ k0, n2 = high(p0) ^ c3 ^ k1;
-      c1 = low(p1);
-      c3 = low(p0);
-      c0 = n0;
-      c2 = n2;
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
+      const std::uint64_t p0 = 0xD2511F53ull * c[0], p1 = 0xCD9E8D57ull * c[2];
+      c = {high(p1) ^ c[1] ^ key[0], low(p1), high(p0) ^ c[3] ^ key[1], low(p0)};
+      key = {key[0] + 0x9E3779B9u, key[1] + 0xBB67AE85u};
     }
-    return {c0, c1, c2, c3};
+    return c;
   }
 
   /// Uniform in [0, 1) with 32 random bits: element `index` of item's sequence.
