@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Times a layer in PyTorch: the Orchid operator of orchid_layer.py, or an attention peer.
 
-usage: bench.py --shape 8,128,256 --mode orchid --transform dct_ortho --kernel phase --threads 2 --json
-       bench.py --shape 8,128,256 --mode mha|encoder
+usage: bench.py --shape 8,128,256 --mode orchid --transform dct_ortho --kernel phase --threads 2
+       bench.py --shape 8,128,256 --mode mha|encoder --json
 
-Measures the forward pass without gradient recording, and forward plus backward with gradients of the
-input and of every parameter, in float32. The rate of a matrix product of this PyTorch is measured in
-the same run: a peer with a slow BLAS proves nothing.
+Measures the forward pass without gradient recording, and forward plus backward with gradients of
+the input and of every parameter, in float32. The rate of a matrix product of this PyTorch is
+measured in the same run: a peer with a slow BLAS proves nothing.
 """
 import argparse
 import ctypes
@@ -52,14 +52,16 @@ def blas_name():
     """Which matrix library PyTorch loaded."""
     import torch
 
+    if torch.backends.mkl.is_available():  # first: NumPy may load an OpenBLAS of its own
+        return "mkl"
     libraries = ""
     if os.path.exists("/proc/self/maps"):
         with open("/proc/self/maps", encoding="utf-8") as maps:
             libraries = maps.read()
-    for name in ("openblas", "blis", "mkl_core", "libblas"):
-        if name in libraries:
-            return {"mkl_core": "mkl", "libblas": "reference"}.get(name, name)
-    return "mkl" if torch.backends.mkl.is_available() else "unknown"
+    for name, library in (("openblas", "openblas"), ("blis", "blis"), ("reference", "libblas")):
+        if library in libraries:
+            return name
+    return "unknown"
 
 
 def openblas_core():
@@ -81,34 +83,36 @@ def gemm_gflop_s(device):
     b = torch.randn(inner, columns, device=device)
     best, stop = float("inf"), time.perf_counter() + 0.5
     while time.perf_counter() < stop:
-        best = min(best, timed(lambda: torch.mm(a, b), device))
+        best = min(best, timed(lambda: torch.mm(a, b), device)[0])
     return 2e-9 * rows * inner * columns / best
 
 
 def timed(call, device):
-    """Seconds of one call."""
+    """Seconds of one call, and those of this process on all cores."""
     import torch
 
     if device == "cuda":
         torch.cuda.synchronize()
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     call()
     if device == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - busy
 
 
 def measure(call, device, warmup, repeats):
-    """Sorted times of the runs after the warm-up, summed up, in milliseconds."""
+    """The times of the runs after the warm-up, summed up, in milliseconds."""
     for _ in range(warmup):
         call()
-    times = sorted(1e3 * timed(call, device) for _ in range(repeats))
+    runs = [timed(call, device) for _ in range(repeats)]
+    wall, busy = (sorted(1e3 * run[i] for run in runs) for i in (0, 1))
 
-    def at(fraction):
+    def at(times, fraction):
         return round(times[min(int(fraction * len(times)), len(times) - 1)], 4)
 
-    return {"median_ms": at(0.5), "p10_ms": at(0.1), "p90_ms": at(0.9),
-            "min_ms": round(times[0], 4), "repeats": repeats}
+    return {"median_ms": at(wall, 0.5), "p10_ms": at(wall, 0.1), "p90_ms": at(wall, 0.9),
+            "min_ms": round(wall[0], 4), "cpu_ms": at(busy, 0.5), "min_cpu_ms": round(busy[0], 4),
+            "repeats": repeats}
 
 
 def probe(threads, core):
@@ -229,7 +233,7 @@ def report(result, as_json):
           f"{result['blas']} {result['gemm_gflop_s']} GFLOP/s")
     for case in result["cases"]:
         print(f"  {case['op']:16s} median {case['median_ms']:.3f} ms, min {case['min_ms']:.3f}, "
-              f"p10 {case['p10_ms']:.3f}, p90 {case['p90_ms']:.3f}, "
+              f"p10 {case['p10_ms']:.3f}, p90 {case['p90_ms']:.3f}, cpu {case['cpu_ms']:.3f}, "
               f"peak {case['peak_bytes'] / 2**20:.0f} MiB")
 
 

@@ -18,9 +18,9 @@ GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "t
 KINDS = {"fft": ["fft"], "fft-o": ["fft_ortho"]}
 KINDS.update({name: ["dct_ortho", "dct_ortho_dense"] for name in ("dctxd-o", "dctx2-o")})
 TYPES = {"F64": np.float64, "F32": np.float32, "I64": np.int64}
-COVERED = {"order": 2, "norm": "layernorm", "n_layer": 1, "nn": "convtf", "actq": "id", "shift": 0.0,
-           "padding_mode": "zeros", "residual_long_conv": "sconv", "causal": False, "w_mod": 1,
-           "cond_bias": True, "modulate": True, "normalized": False}
+COVERED = {"order": 2, "norm": "layernorm", "n_layer": 1, "nn": "convtf", "actq": "id",
+           "shift": 0.0, "padding_mode": "zeros", "residual_long_conv": "sconv", "causal": False,
+           "w_mod": 1, "cond_bias": True, "modulate": True, "normalized": False}
 
 
 def read(path):
@@ -119,7 +119,7 @@ def main():
             passed, failed = passed + good, failed + (not good)
     print(f"{passed} passed, {failed} failed, {skipped} skipped (options the layer does not have)")
     if passed + failed == 0:
-        print(f"SKIPPED: no golden file that the layer covers was found in {GOLDEN}: NOTHING WAS CHECKED",
+        print(f"SKIPPED: NOTHING WAS CHECKED: no golden file that the layer covers in {GOLDEN}",
               file=sys.stderr)
     return 1 if failed else 0
 

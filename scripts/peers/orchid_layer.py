@@ -60,12 +60,12 @@ def _dct(x, twiddle):
     return torch.cat([v.real, -v.imag[..., 1 : (length + 1) // 2, :].flip(-2)], dim=-2)
 
 
-def _inverse_dct(x, twiddle):
+def _inverse_dct(x, untwiddle):
     length, bins = x.size(-2), x.size(-2) // 2 + 1
     imag = torch.zeros_like(x[..., :bins, :])
     if length > 1:
         torch.neg(x[..., length - bins + 1 :, :].flip(-2), out=imag[..., 1:, :])
-    v = torch.fft.irfft(torch.complex(x[..., :bins, :], imag) / twiddle, n=length, dim=-2)
+    v = torch.fft.irfft(torch.complex(x[..., :bins, :], imag) * untwiddle, n=length, dim=-2)
     out = torch.empty_like(x)
     out[..., 0::2, :] = v[..., : (length + 1) // 2, :]
     out[..., 1::2, :] = v[..., (length + 1) // 2 :, :].flip(-2)
@@ -76,14 +76,14 @@ class _Dct(torch.autograd.Function):
     """Orthonormal, so the adjoint is the inverse."""
 
     @staticmethod
-    def forward(ctx, x, twiddle, inverse):
-        ctx.twiddle, ctx.inverse = twiddle, inverse
-        return _inverse_dct(x, twiddle) if inverse else _dct(x, twiddle)
+    def forward(ctx, x, tables, inverse):
+        ctx.tables, ctx.inverse = tables, inverse
+        return _inverse_dct(x, tables[1]) if inverse else _dct(x, tables[0])
 
     @staticmethod
     def backward(ctx, grad):
-        grad = _dct(grad, ctx.twiddle) if ctx.inverse else _inverse_dct(grad, ctx.twiddle)
-        return grad, None, None
+        tables = ctx.tables
+        return _dct(grad, tables[0]) if ctx.inverse else _inverse_dct(grad, tables[1]), None, None
 
 
 class Transform(nn.Module):
@@ -100,7 +100,8 @@ class Transform(nn.Module):
         if kind == "dct_ortho":
             bins = length // 2 + 1
             table = torch.polar(scale[:bins], -math.pi / (2 * length) * k[:bins])
-            self.register_buffer("table", table[:, None].to(torch.complex64), persistent=False)
+            tables = torch.stack([table, 1 / table])[..., None]
+            self.register_buffer("table", tables.to(torch.complex64), persistent=False)
         elif kind == "dct_ortho_dense":
             angle = math.pi / (2 * length) * k[:, None] * (2 * k[None, :] + 1)
             table = scale[:, None] * torch.cos(angle)
@@ -136,8 +137,9 @@ class ShortConvolution(nn.Conv1d):
         length, taps = x.size(1), self.kernel_size[0]
         pad = taps - 1 if self.causal else (taps - 1) // 2
         image = x.transpose(1, 2).unsqueeze(2)  # (batch, channels, 1, length), channels last
-        y = F.conv2d(image, self.weight.unsqueeze(2), self.bias, padding=(0, pad), groups=self.groups)
-        return y.squeeze(2).transpose(1, 2)[:, :length]
+        y = F.conv2d(image, self.weight.unsqueeze(2), self.bias, 1, (0, pad), 1, self.groups)
+        y = y.squeeze(2).transpose(1, 2)
+        return y[:, :length] if y.size(1) > length else y
 
 
 class ConvolutionNorm(nn.Module):
