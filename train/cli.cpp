@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "kernels/core/error.h"
+#include "train/config/suggest.h"
 #include "train/version.h"
 
 namespace orchid::train {
@@ -51,6 +52,22 @@ int report_parse_result(const CLI::App& app, const CLI::ParseError& result) {
   return kBadUsage;
 }
 
+/// A word where only a verb can stand, and that is none: CLI11 itself would say less.
+void check_verbs(const CLI::App* app, int argc, char** argv) {
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    const std::string word = argv[i];
+    std::vector<std::string> verbs;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* verb : app->get_subcommands([](const CLI::App*) { return true; })) {
+      verbs.push_back(verb->get_name());
+      if (verbs.back() == word) next = verb;
+    }
+    if (verbs.empty()) return;
+    ORCHID_CHECK_USAGE(next, "unknown verb \"", word, "\"", suggestion(word, verbs));
+    app = next;
+  }
+}
+
 }  // namespace
 
 std::string examples(const std::vector<std::string>& commands) {
@@ -77,6 +94,7 @@ int run_cli(int argc, char** argv) {
     for (const auto add : {add_train, add_evaluate, add_predict, add_data, add_plan, add_describe,
                            add_checkpoint, add_devices, add_report, add_check_golden, add_bench})
       add(app, action);
+    check_verbs(&app, argc, argv);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& result) {

@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
 
+#include "data/synthetic.h"
+#include "data/text/inspect.h"
 #include "data/text/mlm.h"
 #include "data/text/tokenize.h"
 #include "data/text/vocabulary_trainer.h"
@@ -47,28 +49,37 @@ struct InspectRequest {
   std::string directory;
   std::int64_t length = 128;
   std::int64_t show = 0;
-  bool verify = false;
   bool json = false;
 };
 
+std::string inspect_text(const InspectRequest& request, const data::InspectReport& report) {
+  const auto number = [](std::int64_t count) { return short_number(static_cast<double>(count)); };
+  return str(request.directory, ": every file is as it was written\ndocuments        ",
+             report.documents, " (", data::name_of(report.mode), "), ", report.shortest_document,
+             " to ", report.longest_document, " pieces\ntokens           ", report.tokens, ", ",
+             report.unknown_rate * 100, " % unknown, in ", report.shards, " shards of ",
+             number(report.bytes), "B\nvocabulary       ", report.vocabulary, " pieces, ",
+             report.distinct, " of them used\nsamples          ", report.samples, " of ",
+             request.length, " tokens, ", report.used_share * 100,
+             " % of them no padding\nunigram entropy  ", report.unigram_entropy, " nats");
+}
+
 int run_inspect(const InspectRequest& request) {
-  const auto shards =
-      std::make_shared<data::TokenShards>(data::TokenShards::open(request.directory));
-  if (request.verify) shards->verify();
-  const data::TokenSamples samples(shards, request.length, shards->mode());
-  const double entropy = data::unigram_entropy(*shards);
+  const data::InspectReport report = data::inspect(request.directory, request.length);
   JsonWriter json(2);
   json.begin_object().member("directory", request.directory);
-  json.member("mode", data::name_of(shards->mode())).member("documents", shards->documents());
-  json.member("tokens", shards->tokens()).member("bytes", shards->bytes());
-  json.member("vocabulary", shards->vocabulary().size());
-  json.member("length", request.length).member("samples", samples.size());
-  json.member("unigram_entropy", entropy).member("verified", request.verify);
-  std::string text = str(request.directory, "\n", shards->documents(), " documents (",
-                         data::name_of(shards->mode()), "), ", shards->tokens(), " tokens of ",
-                         shards->vocabulary().size(), " pieces\n", samples.size(), " samples of ",
-                         request.length, "; unigram entropy ", entropy, " nats");
-  if (request.verify) text += "\nevery file is as it was written";
+  json.member("mode", data::name_of(report.mode)).member("documents", report.documents);
+  json.member("shortest_document", report.shortest_document);
+  json.member("longest_document", report.longest_document);
+  json.member("tokens", report.tokens).member("unknown_rate", report.unknown_rate);
+  json.member("shards", report.shards).member("bytes", report.bytes);
+  json.member("vocabulary", report.vocabulary).member("distinct", report.distinct);
+  json.member("length", request.length).member("samples", report.samples);
+  json.member("used_share", report.used_share).member("unigram_entropy", report.unigram_entropy);
+  std::string text = inspect_text(request, report);
+  const auto shards =
+      std::make_shared<data::TokenShards>(data::TokenShards::open(request.directory));
+  const data::TokenSamples samples(shards, request.length, shards->mode());
   json.key("examples").begin_array();
   for (std::int64_t i = 0; i < std::min(request.show, samples.size()); ++i) {
     const auto pieces = samples.pieces(i);
@@ -124,6 +135,46 @@ void add_vocabulary(CLI::App& group, Action& action) {
   verb->callback([request, &action] { action = [request] { return run_vocabulary(*request); }; });
 }
 
+struct SynthRequest {
+  data::CorpusOptions options;
+  bool json = false;
+};
+
+int run_synth(const SynthRequest& request) {
+  const data::CorpusReport report = data::write_corpus(request.options);
+  JsonWriter json(2);
+  json.begin_object().member("documents", report.documents).member("bytes", report.bytes);
+  json.member("seconds", report.seconds).key("files").begin_array();
+  std::string text = str(report.documents, " documents, ",
+                         short_number(static_cast<double>(report.bytes)), "B of text");
+  for (const std::filesystem::path& file : report.files) {
+    json.value(file.string());
+    text += "\n" + file.string();
+  }
+  json.end_array().end_object();
+  print_answer(request.json, json.text(), text);
+  return 0;
+}
+
+void add_synth(CLI::App& group, Action& action) {
+  auto request = std::make_shared<SynthRequest>();
+  data::CorpusOptions& options = request->options;
+  CLI::App* verb = group.add_subcommand("synth", "Write made-up English, in the form of C4");
+  verb->add_option("prefix", options.prefix, "files are PREFIX.00000-of-00001.json.gz and so on")
+      ->required();
+  verb->add_option("--documents", options.documents, "documents to write")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--first", options.first, "number of the first document")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--files", options.files, "files to spread them over")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--seed", options.seed, "another seed makes other documents");
+  verb->add_flag("--json", request->json, "print JSON");
+  verb->footer(examples({"orchid data synth build/data/synth --documents 2000",
+                         "orchid data synth build/data/more --documents 500 --first 2000 --json"}));
+  verb->callback([request, &action] { action = [request] { return run_synth(*request); }; });
+}
+
 void add_tokenize(CLI::App& group, Action& action) {
   auto request = std::make_shared<TokenizeRequest>();
   data::TokenizeOptions& options = request->options;
@@ -158,16 +209,15 @@ void add_tokenize(CLI::App& group, Action& action) {
 
 void add_inspect(CLI::App& group, Action& action) {
   auto request = std::make_shared<InspectRequest>();
-  CLI::App* verb = group.add_subcommand("inspect", "What a directory of token shards holds");
+  CLI::App* verb = group.add_subcommand("inspect", "Read and verify a directory of token shards");
   verb->add_option("directory", request->directory, "directory of token shards")->required();
   verb->add_option("--length", request->length, "tokens of a sample")
       ->check(CLI::Range(3, 1 << 24));
   verb->add_option("--show", request->show, "print the first samples as text")
       ->check(CLI::NonNegativeNumber);
-  verb->add_flag("--verify", request->verify, "read everything and compare checksums");
   verb->add_flag("--json", request->json, "print JSON");
   verb->footer(examples({"orchid data inspect build/data/novels/train --show 3",
-                         "orchid data inspect build/data/novels/valid --verify --json"}));
+                         "orchid data inspect build/data/novels/valid --length 64 --json"}));
   verb->callback([request, &action] { action = [request] { return run_inspect(*request); }; });
 }
 
@@ -178,6 +228,7 @@ void add_data(CLI::App& app, Action& action) {
   group->require_subcommand(1);
   group->footer(examples({"orchid data tokenize book.txt --vocab vocab.txt --out build/data/book",
                           "orchid data inspect build/data/novels/train --show 3"}));
+  add_synth(*group, action);
   add_vocabulary(*group, action);
   add_tokenize(*group, action);
   add_inspect(*group, action);
