@@ -53,13 +53,13 @@ TilePlan TilePlan::choose(const Context& ctx, std::int64_t width, std::int64_t p
   return best;
 }
 
-/// Calls body(plan, V{}) with the widest vector of T, or the half where that keeps more threads at
-/// work.
+/// Calls body(plan, V{}) with the widest vector of T; for float, with the half where that keeps
+/// more threads at work.
 template <class T, class Body>
 void with_tiles(const Context& ctx, std::int64_t width, std::int64_t parts, std::int64_t work_size,
                 const Body& body) {
   const TilePlan plan = TilePlan::choose<Vec<T>>(ctx, width, parts, work_size);
-  if constexpr (!std::is_same_v<Vec<T>, HalfVec<T>>) {
+  if constexpr (std::is_same_v<T, float> && kHalfVectorBytes < kVectorBytes) {
     const TilePlan half = TilePlan::choose<HalfVec<T>>(ctx, width, parts, work_size);
     if (half.cost < 0.9 * plan.cost) return body(half, HalfVec<T>{});
   }

@@ -166,7 +166,6 @@ ORCHID_INSTANTIATE(Vec<float>)
 ORCHID_INSTANTIATE(Vec<double>)
 #if defined(__AVX2__)
 ORCHID_INSTANTIATE(HalfVec<float>)
-ORCHID_INSTANTIATE(HalfVec<double>)
 #endif
 
 }  // namespace orchid::cpu

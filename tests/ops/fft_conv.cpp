@@ -155,9 +155,8 @@ TEST_CASE("fft_conv and its gradient equal the direct sums for short lengths and
 TEST_CASE("fft_conv and its gradient equal the direct sums for long lengths", "[ops][fft_conv]") {
   for (const TransformKind kind : {TransformKind::fft, TransformKind::dct}) {
     for (const std::int64_t length : {64, 94, 97, 128, 196, 197})
-      check_case(kind, {3, length, 3}, length, {});
-    check_case(kind, {1, 1000, 1}, 1000, {});
-    check_case(kind, {1, 1024, 1}, 1024, {});
+      check_case(kind, {2, length, 3}, length, {});
+    check_case(kind, {1, 512, 1}, 512, {});
   }
 }
 

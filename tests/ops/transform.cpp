@@ -77,7 +77,7 @@ TEST_CASE("transforms equal the explicit matrices for short lengths and all widt
 TEST_CASE("transforms equal the explicit matrices for long lengths", "[ops][transform]") {
   for (const TransformKind kind : kKinds) {
     for (const std::int64_t length : {64, 94, 97, 128, 196, 197})
-      check_size(kind, {1, length, 35, length});
+      check_size(kind, {1, length, 18, length});
   }
   check_size(TransformKind::fft_ortho, {1, 1000, 3, 1000});
   check_size(TransformKind::fft, {1, 1024, 3, 1024});
