@@ -24,7 +24,8 @@ TEST_CASE("numbers keep every digit and non-finite ones become null", "[train][j
   json.value(std::numeric_limits<double>::quiet_NaN());
   json.value(std::numeric_limits<double>::infinity()).end_array();
   CHECK(json.text() ==
-        "[0.1,0.3333333333333333,4,10000000,1e+300,-9223372036854775807,18446744073709551615,null,null]");
+        "[0.1,0.3333333333333333,4,10000000,1e+300,-9223372036854775807,18446744073709551615,null,"
+        "null]");
 }
 
 TEST_CASE("text is escaped and always valid UTF-8", "[train][json]") {
