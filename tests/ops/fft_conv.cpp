@@ -340,3 +340,9 @@ TEST_CASE("fft_conv names the operand whose shape is wrong", "[ops][fft_conv]") 
       },
       "fft_conv_grad: dgate_in: given without gate_in");
 }
+
+TEST_CASE("gradients of fft_conv sum over batches larger than the partial sums",
+          "[ops][fft_conv]") {
+  check_case(TransformKind::fft, {11, 6, 5}, 6, {});
+  check_case(TransformKind::dct, {17, 5, 3}, 5, {});
+}
