@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 #include "train/optim/schedule.h"
 #include "train/signals.h"
@@ -25,12 +26,29 @@ bool stop_requested() {
   return StopSignals::received() != 0;
 }
 
-bool has_buffers(const VisitModel& visit) {
-  bool found = false;
-  visit({[](const std::string&, model::Parameter&) {},
-         [&](const std::string&, Tensor&) { found = true; }});
-  return found;
-}
+/// The model's buffers, such as running statistics, as they are now; a step that is given up puts
+/// them back.
+class BufferSnapshot {
+ public:
+  explicit BufferSnapshot(VisitModel visit) : visit_(std::move(visit)) {
+    visit_({[](const std::string&, model::Parameter&) {},
+            [this](const std::string&, Tensor& buffer) {
+              const auto* bytes = static_cast<const std::byte*>(buffer.raw());
+              copies_.emplace_back(bytes, bytes + buffer.bytes());
+            }});
+  }
+  void restore() {
+    std::size_t next = 0;
+    visit_({[](const std::string&, model::Parameter&) {},
+            [&](const std::string&, Tensor& buffer) {
+              std::memcpy(buffer.raw(), copies_[next++].data(), buffer.bytes());
+            }});
+  }
+
+ private:
+  VisitModel visit_;
+  std::vector<std::vector<std::byte>> copies_;
+};
 
 bool trace_wanted(const RunConfig& config) {
   const char* variable = std::getenv("ORCHID_TRACE");
@@ -53,8 +71,7 @@ Trainer::Trainer(Assembly& parts, RunOutput& output, const StoredCheckpoint* res
     : parts_(parts),
       output_(output),
       optimizer_(parts.ctx, parts.config.optimizer, parts.visit()),
-      begin_(Clock::now()),
-      may_abandon_(!has_buffers(parts.visit())) {
+      begin_(Clock::now()) {
   if (resume) {
     progress_ = resume->state.progress;
     saved_step_ = progress_.step;
@@ -110,10 +127,14 @@ std::optional<Trainer::Gathered> Trainer::accumulate_gradients() {
       (batch_config.global + batch_config.per_device - 1) / batch_config.per_device;
   Context& ctx = parts_.ctx;
   Gathered sums;
+  BufferSnapshot buffers(parts_.visit());
   optimizer_.zero_grad(ctx);
   const std::int64_t micro_batches = loader_->micro_batches(progress_.step);
   for (std::int64_t micro = 0; micro < micro_batches; ++micro) {
-    if (may_abandon_ && stop_requested()) return std::nullopt;
+    if (stop_requested()) {
+      buffers.restore();
+      return std::nullopt;
+    }
     const Clock::time_point asked = Clock::now();
     const data::Batch batch = loader_->next_or_throw();
     sums.wait += seconds_since(asked);

@@ -71,7 +71,6 @@ class Trainer {
   double step_seconds_ = 0;
   double learning_rate_ = 0;  ///< of the last step
   double grad_norm_ = 0;      ///< of the last step, before clipping
-  bool may_abandon_ = true;   ///< no buffers that a step given up would have changed
   bool new_best_ = false;
   std::int64_t last_step_ = 0;
   std::int64_t saved_step_ = -1;

@@ -1,5 +1,7 @@
 #include <csignal>
 
+#include <unistd.h>
+
 #include "tests/e2e/workspace.h"
 #include "tests/support/catch.h"
 #include "tests/support/files.h"
@@ -66,6 +68,30 @@ TEST_CASE("a killed run goes on to the same bytes as an uninterrupted one", "[e2
   }
 }
 
+TEST_CASE("a run killed ten times at any moment ends at the same bytes", "[e2e][resume]") {
+  const Workspace here;
+  REQUIRE(here.run(long_run(here, "straight")).exit_code == 0);
+  const Words arguments =
+      long_run(here, "killed", {"--set", "checkpoint.every=5", "--set", "checkpoint.keep=1"});
+  Words again = arguments;
+  int kills = 0;
+  for (unsigned attempt = 0; attempt < 10; ++attempt) {
+    Program program(here.path(), again);
+    program.wait_for([&] { return fs::exists(here / "runs/killed/config.json"); });
+    usleep(1000 * (3 + 7 * attempt % 41));
+    program.send(SIGKILL);
+    kills += program.wait().signal == SIGKILL;
+    again = resumed(arguments);
+  }
+  CHECK(kills >= 3);
+  const ProgramResult last = here.run(resumed(arguments));
+  INFO(last.err);
+  REQUIRE(last.exit_code == 0);
+  check_same_results(here / "runs/straight", here / "runs/killed");
+  for (const auto& entry : fs::directory_iterator(here / "runs/killed/checkpoints"))
+    CHECK(entry.path().filename().string().find(".tmp") == std::string::npos);
+}
+
 TEST_CASE("signals save, and the run goes on to the same bytes", "[e2e][resume]") {
   struct Case {
     int signal;
@@ -91,6 +117,28 @@ TEST_CASE("signals save, and the run goes on to the same bytes", "[e2e][resume]"
     REQUIRE(here.run(resumed(arguments)).exit_code == 0);
     check_same_results(here / "runs/straight", run);
   }
+}
+
+TEST_CASE("a signal does not wait for the end of a long step", "[e2e][resume]") {
+  // 20,000 micro-batches take seconds. Giving the step up must leave no trace, not even in the
+  // running statistics of batch norms: however far it went, the same bytes are saved.
+  const Workspace here;
+  std::vector<std::string> saved;
+  for (const int milliseconds : {0, 300}) {
+    const std::string name = "after" + std::to_string(milliseconds);
+    Program program(here.path(),
+                    here.train({"--set", "name=" + name, "--set", "batch.global=20000", "--set",
+                                "batch.per_device=1", "--set", "model.encoder.mixer.norm=batch"}));
+    const fs::path summary = here / ("runs/" + name + "/summary.json");
+    REQUIRE(program.wait_for([&] { return fs::exists(summary); }));
+    usleep(static_cast<unsigned>(1000 * milliseconds));
+    program.send(SIGTERM);
+    REQUIRE(program.wait().exit_code == 0);
+    REQUIRE(nlohmann::json::parse(slurp(summary))["step"] == 0);
+    saved.push_back(
+        slurp(here / ("runs/" + name + "/checkpoints/step-00000000/model.safetensors")));
+  }
+  CHECK(saved[0] == saved[1]);
 }
 
 TEST_CASE("a second signal ends the program at once", "[e2e][resume]") {
