@@ -160,7 +160,7 @@ void add_synth(CLI::App& group, Action& action) {
   auto request = std::make_shared<SynthRequest>();
   data::CorpusOptions& options = request->options;
   CLI::App* verb = group.add_subcommand("synth", "Write made-up English, in the form of C4");
-  verb->add_option("prefix", options.prefix, "files are PREFIX.00000-of-00001.json.gz and so on")
+  verb->add_option("--out", options.prefix, "files are OUT.00000-of-00001.json.gz and so on")
       ->required();
   verb->add_option("--documents", options.documents, "documents to write")
       ->check(CLI::PositiveNumber);
@@ -170,8 +170,9 @@ void add_synth(CLI::App& group, Action& action) {
       ->check(CLI::PositiveNumber);
   verb->add_option("--seed", options.seed, "another seed makes other documents");
   verb->add_flag("--json", request->json, "print JSON");
-  verb->footer(examples({"orchid data synth build/data/synth --documents 2000",
-                         "orchid data synth build/data/more --documents 500 --first 2000 --json"}));
+  verb->footer(
+      examples({"orchid data synth --out build/data/synth --documents 2000",
+                "orchid data synth --out build/data/more --documents 500 --first 2000 --json"}));
   verb->callback([request, &action] { action = [request] { return run_synth(*request); }; });
 }
 
@@ -216,8 +217,8 @@ void add_inspect(CLI::App& group, Action& action) {
   verb->add_option("--show", request->show, "print the first samples as text")
       ->check(CLI::NonNegativeNumber);
   verb->add_flag("--json", request->json, "print JSON");
-  verb->footer(examples({"orchid data inspect build/data/novels/train --show 3",
-                         "orchid data inspect build/data/novels/valid --length 64 --json"}));
+  verb->footer(examples({"orchid data inspect build/data/quickstart/train --show 3",
+                         "orchid data inspect build/data/quickstart/valid --length 64 --json"}));
   verb->callback([request, &action] { action = [request] { return run_inspect(*request); }; });
 }
 
@@ -226,8 +227,9 @@ void add_inspect(CLI::App& group, Action& action) {
 void add_data(CLI::App& app, Action& action) {
   CLI::App* group = app.add_subcommand("data", "Prepare and look at data");
   group->require_subcommand(1);
-  group->footer(examples({"orchid data tokenize book.txt --vocab vocab.txt --out build/data/book",
-                          "orchid data inspect build/data/novels/train --show 3"}));
+  group->footer(
+      examples({"orchid data synth --out build/data/demo --documents 20000",
+                "orchid data vocab 'build/data/demo.*' --size 4096 --out build/data/vocab.txt"}));
   add_synth(*group, action);
   add_vocabulary(*group, action);
   add_tokenize(*group, action);

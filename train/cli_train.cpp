@@ -144,7 +144,7 @@ void add_evaluate(CLI::App& app, Action& action) {
   add_sets(verb, options->sets);
   verb->add_flag("--json", options->json, "print JSON");
   verb->footer(examples({"orchid evaluate runs/quickstart",
-                         "orchid evaluate runs/quickstart/checkpoints/step-00000200 --json"}));
+                         "orchid evaluate runs/quickstart/checkpoints/step-00000600 --json"}));
   verb->callback([options, &action] { action = [options] { return run_evaluate(*options); }; });
 }
 
