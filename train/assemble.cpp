@@ -57,6 +57,12 @@ void open_data(Assembly& parts, AssembleFor what) {
   parts.valid = std::move(valid);
 }
 
+/// Content of a checkpoint's vocab.txt; empty without one.
+std::string checkpoint_vocabulary(const std::filesystem::path& checkpoint) {
+  const std::filesystem::path file = checkpoint / kVocabularyFile;
+  return std::filesystem::exists(file) ? data::Vocabulary::load(file).text() : "";
+}
+
 }  // namespace
 
 std::int64_t Assembly::length() const {
@@ -79,6 +85,12 @@ std::unique_ptr<Assembly> assemble(const RunConfig& config, AssembleFor what) {
   return parts;
 }
 
+void check_vocabulary(const std::filesystem::path& checkpoint, const Assembly& parts) {
+  const std::string trained = checkpoint_vocabulary(checkpoint);
+  ORCHID_CHECK_INPUT(trained.empty() || trained == parts.vocabulary, checkpoint.string(),
+                     ": trained with another vocabulary than that of the data");
+}
+
 std::unique_ptr<Assembly> load_checkpoint(const std::filesystem::path& checkpoint, AssembleFor what,
                                           const std::vector<std::string>& sets) {
   CheckpointState state = read_state(checkpoint);
@@ -87,9 +99,11 @@ std::unique_ptr<Assembly> load_checkpoint(const std::filesystem::path& checkpoin
                    : parse_config(to_json(state.config), checkpoint.string() + " config", sets);
   auto parts = assemble(config, what);
   load_model(checkpoint, parts->visit());
-  const std::filesystem::path vocabulary = checkpoint / kVocabularyFile;
-  if (parts->vocabulary.empty() && std::filesystem::exists(vocabulary))
-    parts->vocabulary = data::Vocabulary::load(vocabulary).text();
+  if (parts->vocabulary.empty()) {
+    parts->vocabulary = checkpoint_vocabulary(checkpoint);
+  } else {
+    check_vocabulary(checkpoint, *parts);
+  }
   return parts;
 }
 

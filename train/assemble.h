@@ -42,4 +42,7 @@ std::unique_ptr<Assembly> assemble(const RunConfig&, AssembleFor);
 std::unique_ptr<Assembly> load_checkpoint(const std::filesystem::path& checkpoint, AssembleFor,
                                           const std::vector<std::string>& sets);
 
+/// Throws an input_data Error if a checkpoint was trained with another vocabulary than the data's.
+void check_vocabulary(const std::filesystem::path& checkpoint, const Assembly&);
+
 }  // namespace orchid::train

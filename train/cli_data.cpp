@@ -1,4 +1,7 @@
+#include <cstdio>
+
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include "data/synthetic.h"
 #include "data/text/inspect.h"
@@ -11,6 +14,15 @@
 
 namespace orchid::train {
 namespace {
+
+/// Shows how far `what` is, where a person may be watching.
+data::Progress progress_line(const std::string& what) {
+  if (isatty(STDERR_FILENO) == 0) return {};
+  return [what](double fraction) {
+    std::fprintf(stderr, "\r\033[K%s %.0f %%%s", what.c_str(), 100 * fraction,
+                 fraction >= 1 ? "\r\033[K" : "");
+  };
+}
 
 struct TokenizeRequest {
   data::TokenizeOptions options;
@@ -26,6 +38,7 @@ int run_tokenize(TokenizeRequest request) {
   if (!request.mode.empty())
     options.mode = request.mode == "packed" ? data::SampleMode::packed : data::SampleMode::document;
   if (request.max_characters >= 0) options.max_characters = request.max_characters;
+  options.progress = progress_line("tokenizing");
   const data::TokenizeReport report = data::tokenize(options);
   JsonWriter json(2);
   json.begin_object().member("files", report.files).member("documents", report.documents);
@@ -98,7 +111,8 @@ struct VocabularyRequest {
   bool json = false;
 };
 
-int run_vocabulary(const VocabularyRequest& request) {
+int run_vocabulary(VocabularyRequest request) {
+  request.options.progress = progress_line("counting words");
   data::VocabularyReport report;
   const data::Vocabulary vocabulary = data::train_vocabulary(request.options, &report);
   vocabulary.save(request.out);
@@ -140,7 +154,8 @@ struct SynthRequest {
   bool json = false;
 };
 
-int run_synth(const SynthRequest& request) {
+int run_synth(SynthRequest request) {
+  request.options.progress = progress_line("writing");
   const data::CorpusReport report = data::write_corpus(request.options);
   JsonWriter json(2);
   json.begin_object().member("documents", report.documents).member("bytes", report.bytes);

@@ -29,7 +29,7 @@ struct TrainOptions {
 int run_train(TrainOptions options) {
   if (!options.device.empty()) options.request.sets.push_back("device=" + options.device);
   const TrainResult result = train(options.request);
-  print_answer(options.json, result.summary, result.summary);
+  print_answer(options.json, result.summary, result.text);
   return result.exit_code;
 }
 

@@ -1,6 +1,9 @@
 #include "train/summary.h"
 
+#include <cstdio>
+
 #include "train/bench/bench.h"
+#include "train/log/console.h"
 #include "train/log/json_writer.h"
 #include "train/log/machine.h"
 #include "train/version.h"
@@ -64,6 +67,32 @@ std::string summary_json(const Assembly& parts, const Trainer& trainer, const st
   write_machine(json, parts.ctx);
   if (trainer.traced()) write_trace(json, trainer);
   return json.end_object().text() + "\n";
+}
+
+std::string summary_text(const Assembly& parts, const Trainer& trainer, const std::string& state) {
+  const Progress& progress = trainer.progress();
+  std::string text = str(parts.config.name, ": ", state, " at step ", progress.step, " of ",
+                         parts.config.schedule.steps, " after ", duration_text(progress.elapsed_s));
+  if (trainer.last_metrics())
+    text += str("\ntraining loss    ", trainer.last_metrics()->values[0].second);
+  if (progress.valid_loss)
+    text += str("\nvalidation loss  ", *progress.valid_loss, " at step ", progress.evaluated_step);
+  if (trainer.last_evaluation())
+    text += str("; knowing word frequencies alone: ", trainer.last_evaluation()->unigram_entropy);
+  if (progress.skipped > 0) text += str("\nskipped steps    ", progress.skipped);
+  if (!trainer.traced()) return text;
+  const double steps = trainer.step_seconds();
+  const auto row = [&](const std::string& name, double seconds, std::int64_t calls) {
+    char line[128];
+    std::snprintf(line, sizeof line, "\n%-26s %9.3f s  %5.1f %%", name.c_str(), seconds,
+                  100 * seconds / steps);
+    text += line;
+    if (calls > 0) text += str("  ", calls, " calls");
+  };
+  for (const Trace::Entry& entry : trainer.trace().entries())
+    row(entry.name, entry.seconds, entry.calls);
+  row("outside ops", steps - trainer.trace().total_seconds(), 0);
+  return text;
 }
 
 }  // namespace orchid::train

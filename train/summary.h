@@ -13,4 +13,7 @@ namespace orchid::train {
 std::string summary_json(const Assembly&, const Trainer&, const std::string& state,
                          const std::string& error = "");
 
+/// The same in a few lines for a person, with the time per op if it was traced.
+std::string summary_text(const Assembly&, const Trainer&, const std::string& state);
+
 }  // namespace orchid::train

@@ -35,7 +35,8 @@ TrainResult dry_run(Assembly& parts, std::int64_t steps) {
   describe_start(output.console(), parts, trainer);
   const Trainer::Outcome outcome = trainer.run(steps);
   const std::string state = state_after(outcome);
-  return {summary_json(parts, trainer, state), state == "interrupted" ? kInterrupted : 0};
+  return {summary_json(parts, trainer, state), summary_text(parts, trainer, state),
+          state == "interrupted" ? kInterrupted : 0};
 }
 
 TrainResult run_in(const RunDirectory& directory, Assembly& parts, const FoundRun& found) {
@@ -56,8 +57,7 @@ TrainResult run_in(const RunDirectory& directory, Assembly& parts, const FoundRu
     const std::string state = state_after(trainer.run(steps));
     result.summary = finish(state);
     result.exit_code = state == "interrupted" ? kInterrupted : 0;
-    output.console().note(str(state, " at step ", trainer.progress().step, " of ", steps, ": ",
-                              directory.path().string()));
+    result.text = str(summary_text(parts, trainer, state), "\n", directory.path().string());
   } catch (const std::exception& error) {
     try {
       finish("failed", error.what());  // a full disk may refuse this too; the cause is what counts
@@ -80,6 +80,7 @@ TrainResult train(const TrainRequest& request) {
   }
   const FoundRun found = find_run(config, request.run_directory, request.resume);
   auto parts = assemble(config, AssembleFor::training);
+  if (found.checkpoint) check_vocabulary(found.checkpoint->directory, *parts);
   const RunDirectory directory(found, config);
   return run_in(directory, *parts, found);
 }

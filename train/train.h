@@ -15,9 +15,10 @@ struct TrainRequest {
   std::int64_t dry_run = 0;  ///< above 0: that many steps, and nothing is written
 };
 
-/// How it ended: the summary as JSON, and the exit code of the program.
+/// How it ended: the summary as JSON and in a few lines, and the exit code of the program.
 struct TrainResult {
   std::string summary;
+  std::string text;
   int exit_code = 0;
 };
 

@@ -179,6 +179,23 @@ TEST_CASE("a trained model is evaluated, shown, verified and used", "[e2e][cli]"
   CHECK(here.run({"predict", "fill-mask", "runs/smoke_mlm", "no gap"}).exit_code == 2);
 }
 
+TEST_CASE("data of another vocabulary are refused", "[e2e][cli]") {
+  const Workspace here;
+  REQUIRE(here.run(here.train({"--set", "schedule.steps=2"})).exit_code == 0);
+  spit(here / "other.txt", "some other words\n\nand more of other words\n\nand again\n");
+  here.answer({"data", "vocab", "other.txt", "--size", "60", "--out", "v.txt", "--json"});
+  here.answer({"data", "tokenize", "other.txt", "--vocab", "v.txt", "--out", "other", "--unit",
+               "paragraph", "--json"});
+  const ProgramResult evaluated =
+      here.run({"evaluate", "runs/smoke_mlm", "--set", "data.valid=other"});
+  CHECK(evaluated.exit_code == 3);
+  CHECK(evaluated.err.find("trained with another vocabulary") != std::string::npos);
+  const ProgramResult resumed =
+      here.run(here.train({"--resume", "--set", "data.train=other", "--set", "data.valid=other"}));
+  CHECK(resumed.exit_code == 3);
+  CHECK(resumed.err.find("trained with another vocabulary") != std::string::npos);
+}
+
 TEST_CASE("a report is written again from the files of a run", "[e2e][cli]") {
   const Workspace here;
   REQUIRE(here.run(here.train({"--set", "description=a <b> & \"c\""})).exit_code == 0);
