@@ -1,5 +1,7 @@
 #include "train/report/report.h"
 
+#include <cmath>
+
 #include "tests/support/catch.h"
 #include "tests/support/files.h"
 #include "tests/support/op_check.h"
@@ -30,6 +32,7 @@ TEST_CASE("axis ticks are round numbers inside the range", "[train][report]") {
   CHECK(axis_ticks(-1, 1) == Ticks{-1, -0.5, 0, 0.5, 1});
   CHECK(axis_ticks(0, 70000).size() >= 4);
   CHECK(axis_ticks(2, 2) == Ticks{2});
+  CHECK(!std::signbit(axis_ticks(-0.1, 3).front()));  // "0", not "-0"
 }
 
 TEST_CASE("a chart draws each curve and skips what is not finite", "[train][report]") {

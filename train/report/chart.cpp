@@ -133,7 +133,7 @@ std::vector<double> axis_ticks(double low, double high) {
     }
   std::vector<double> ticks;
   for (double n = std::ceil(low / step - 1e-9); n * step <= high + step * 1e-9; ++n)
-    ticks.push_back(n * step);
+    ticks.push_back(n * step + 0.0);  // -0 becomes 0
   return ticks;
 }
 
