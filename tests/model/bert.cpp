@@ -150,6 +150,41 @@ TEST_CASE("bert: parts of equal name start alike whatever surrounds them", "[mod
         two.at("encoder.layers.1.mixer.in_linear.weight"));
 }
 
+TEST_CASE("bert: the first loss at base size is that of guessing", "[model][bert]") {
+  // Logits of a row are N(0, D 0.02^2) over the vocabulary: |LN(.)|^2 = D, table N(0, 0.02). So the
+  // expected loss is not ln V but ln V + D 0.02^2 / 2.
+  Context ctx({}, DType::f32, 2);
+  const BertConfig config;
+  const std::unique_ptr<Model> model = build_model(ctx, config, 17);
+  constexpr std::int32_t kTargets = 128;
+  std::vector<std::int32_t> ids, rows, targets;
+  const Philox philox(1, RandomPurpose::test);
+  for (std::int32_t i = 0; i < kTargets; ++i) {
+    const auto words = philox.words(0, static_cast<std::uint64_t>(i));
+    ids.push_back(static_cast<std::int32_t>(Philox::below(30522, words[0])));
+    targets.push_back(static_cast<std::int32_t>(Philox::below(30522, words[1])));
+    rows.push_back(i);
+  }
+  Input input;
+  input.ids = upload_i32(ctx, ids, {1, kTargets});
+  input.rows = upload_i32(ctx, rows, {kTargets});
+  Tape off = Tape::off();
+  const Tensor logits = model->forward(ctx, input, off);
+  Tensor each = ctx.empty({kTargets}, DType::f64), correct = ctx.empty({kTargets}, DType::i32);
+  run(ctx, ops::CrossEntropy{.logits = logits,
+                             .targets = upload_i32(ctx, targets, {kTargets}),
+                             .loss = each,
+                             .correct = correct,
+                             .dlogits = {}});
+  double mean = 0;
+  for (const double value : download(each)) mean += value / kTargets;
+  const double guessing = std::log(30528.0), spread = 768 * 0.02 * 0.02 / 2;
+  INFO("mean loss " << mean << ", ln V " << guessing << ", with the logits' spread "
+                    << guessing + spread);
+  // 128 targets: the mean of their logits has a deviation of 0.55 / sqrt(128) = 0.05.
+  CHECK(std::abs(mean - (guessing + spread)) < 0.15);
+}
+
 TEST_CASE("bert: weights start with the deviations of the recipe", "[model][bert]") {
   Context ctx;
   BertConfig config = tiny();
