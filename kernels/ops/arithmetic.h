@@ -42,8 +42,8 @@ struct AddScaled {
 /// Columns of a matrix: y = x[:, column .. column + C).
 struct CopyColumns {
   static constexpr const char* name = "copy_columns";
-  In x;                     ///< (R, >= column + C) or (B, L, ...)
-  Out y;                    ///< (R, C), equal rows
+  In x;   ///< (R, >= column + C) or (B, L, ...)
+  Out y;  ///< (R, C), equal rows
   std::int64_t column = 0;
 
   ORCHID_OPERANDS(x, y)
@@ -54,8 +54,8 @@ struct CopyColumns {
 /// Adjoint of CopyColumns: y[:, column .. column + C) += x.
 struct AddColumns {
   static constexpr const char* name = "add_columns";
-  In x;                     ///< (R, C)
-  Acc y;                    ///< (R, >= column + C)
+  In x;   ///< (R, C)
+  Acc y;  ///< (R, >= column + C)
   std::int64_t column = 0;
 
   ORCHID_OPERANDS(x, y)

@@ -10,8 +10,8 @@ namespace orchid::ops {
 struct Dropout {
   static constexpr const char* name = "dropout";
   In x;
-  Out y;  ///< shape of x
-  double rate = 0;         ///< in [0, 1)
+  Out y;            ///< shape of x
+  double rate = 0;  ///< in [0, 1)
   std::uint64_t seed = 0;
   std::uint64_t item = 0;  ///< unique per (step, micro-batch, rank, layer site)
 
