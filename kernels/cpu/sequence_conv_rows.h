@@ -6,6 +6,12 @@
 
 #include "kernels/cpu/interleave.h"
 
+#ifdef __clang__
+#define ORCHID_UNROLL _Pragma("unroll")
+#else
+#define ORCHID_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 namespace orchid::cpu {
 
 /// Output rows computed at once: an input row is then loaded once for up to four of them.
@@ -57,8 +63,8 @@ ORCHID_INLINE void store_channels(Scalar<V>* to, const V (&from)[kCount]) {
   }
 }
 
-/// Row `position` of the tile's input meets row r through tap position - r; kTaps 0: not known
-/// when compiled.
+/// Row `position` of the tile's input meets row r through tap position - r. kTaps 0: not known when
+/// compiled.
 template <int kTaps, int kIn, int kOut, int kRows, class V>
 ORCHID_INLINE void conv_tile(const PackedTaps<Scalar<V>>& packed, const Scalar<V>* const* x,
                              Scalar<V>* y, std::int64_t y_stride, std::int64_t g) {
@@ -70,22 +76,21 @@ ORCHID_INLINE void conv_tile(const PackedTaps<Scalar<V>>& packed, const Scalar<V
   const auto add = [&](int position) __attribute__((always_inline)) {
     V in[kIn];
     load_channels(x[position] + kIn * g, in);
-    unroll<kRows>([&](auto r) __attribute__((always_inline)) {
+    ORCHID_UNROLL for (int r = 0; r < kRows; ++r) {
       const int j = position - r;
-      if (j < 0 || j >= taps) return;
-      unroll<kOut * kIn>([&](auto k) __attribute__((always_inline)) {
-        sum[r][k / kIn] += in[k % kIn] * load<V>(packed.weight + (k * taps + j) * packed.plane + g);
-      });
-    });
+      if (j < 0 || j >= taps) continue;
+      ORCHID_UNROLL for (int k = 0; k < kOut * kIn; ++k) {
+        const V weight = load<V>(packed.weight + (k * taps + j) * packed.plane + g);
+        sum[r][k / kIn] += in[k % kIn] * weight;
+      }
+    }
   };
   if constexpr (kTaps > 0) {
-    unroll<kTaps + kRows - 1>(add);
+    ORCHID_UNROLL for (int position = 0; position < kTaps + kRows - 1; ++position) add(position);
   } else {
     for (int position = 0; position < taps + kRows - 1; ++position) add(position);
   }
-  unroll<kRows>([&](auto r) __attribute__((always_inline)) {
-    store_channels(y + r * y_stride + kOut * g, sum[r]);
-  });
+  ORCHID_UNROLL for (int r = 0; r < kRows; ++r) store_channels(y + r * y_stride + kOut * g, sum[r]);
 }
 
 template <int kTaps, int kIn, int kOut, int kRows, class V>
@@ -93,45 +98,35 @@ ORCHID_INLINE void grad_tile(const PackedTaps<Scalar<V>>& packed, const Scalar<V
                              const Scalar<V>* const* dy, Scalar<V>* sums, std::int64_t g) {
   const int taps = kTaps > 0 ? kTaps : packed.taps;
   V d[kRows][kOut];
-  unroll<kRows>([&](auto r)
-                    __attribute__((always_inline)) { load_channels(dy[r] + kOut * g, d[r]); });
-  const auto plane = [&](int index) __attribute__((always_inline)) {
-    return sums + index * packed.plane + g;
-  };
-  unroll<kOut>([&](auto o) __attribute__((always_inline)) {
-    V sum = load<V>(plane(kOut * kIn * taps + o));
-    unroll<kRows>([&](auto r) __attribute__((always_inline)) { sum += d[r][o]; });
-    store(plane(kOut * kIn * taps + o), sum);
-  });
-  if constexpr (kTaps > 0) {
-    V sum[kOut * kIn * kTaps];
-    unroll<kOut * kIn * kTaps>([&](auto k)
-                                   __attribute__((always_inline)) { sum[k] = load<V>(plane(k)); });
-    unroll<kTaps + kRows - 1>([&](auto position) __attribute__((always_inline)) {
+  ORCHID_UNROLL for (int r = 0; r < kRows; ++r) load_channels(dy[r] + kOut * g, d[r]);
+  ORCHID_UNROLL for (int o = 0; o < kOut; ++o) {
+    Scalar<V>* const plane = sums + (kOut * kIn * taps + o) * packed.plane + g;
+    V sum = load<V>(plane);
+    ORCHID_UNROLL for (int r = 0; r < kRows; ++r) sum += d[r][o];
+    store(plane, sum);
+  }
+  // All sums in registers, or those of one tap.
+  constexpr int kTogether = kTaps > 0 ? kTaps : 1;
+  for (int tap = 0; tap < taps; tap += kTogether) {
+    Scalar<V>* const plane = sums + tap * packed.plane + g;
+    const auto at = [&](int k, int j) { return plane + (k * taps + j) * packed.plane; };
+    V sum[kOut * kIn][kTogether];
+    ORCHID_UNROLL for (int k = 0; k < kOut * kIn; ++k) for (int j = 0; j < kTogether; ++j)
+        sum[k][j] = load<V>(at(k, j));
+    ORCHID_UNROLL for (int position = 0; position < kTogether + kRows - 1; ++position) {
       V in[kIn];
-      load_channels(x[position] + kIn * g, in);
-      unroll<kRows>([&](auto r) __attribute__((always_inline)) {
-        constexpr int j = position - r;
-        if constexpr (j >= 0 && j < kTaps)
-          unroll<kOut * kIn>([&](auto k) __attribute__((always_inline)) {
-            sum[k * kTaps + j] += d[r][k / kIn] * in[k % kIn];
-          });
-      });
-    });
-    unroll<kOut * kIn * kTaps>([&](auto k)
-                                   __attribute__((always_inline)) { store(plane(k), sum[k]); });
-  } else {
-    for (int j = 0; j < taps; ++j) {
-      V sum[kOut * kIn];
-      for (int k = 0; k < kOut * kIn; ++k) sum[k] = load<V>(plane(k * taps + j));
-      unroll<kRows>([&](auto r) __attribute__((always_inline)) {
-        V in[kIn];
-        load_channels(x[r + j] + kIn * g, in);
-        for (int k = 0; k < kOut * kIn; ++k) sum[k] += d[r][k / kIn] * in[k % kIn];
-      });
-      for (int k = 0; k < kOut * kIn; ++k) store(plane(k * taps + j), sum[k]);
+      load_channels(x[tap + position] + kIn * g, in);
+      ORCHID_UNROLL for (int r = 0; r < kRows; ++r) {
+        const int j = position - r;
+        if (j < 0 || j >= kTogether) continue;
+        ORCHID_UNROLL for (int k = 0; k < kOut * kIn; ++k) sum[k][j] += d[r][k / kIn] * in[k % kIn];
+      }
     }
+    ORCHID_UNROLL for (int k = 0; k < kOut * kIn; ++k) for (int j = 0; j < kTogether; ++j)
+        store(at(k, j), sum[k][j]);
   }
 }
 
 }  // namespace orchid::cpu
+
+#undef ORCHID_UNROLL
