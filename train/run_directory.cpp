@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kLockFile = ".lock";
+/// Files of a run that appear whole or not at all.
+constexpr const char* kWholeFiles[] = {kConfigFile, "summary.json", "report.html"};
 
 /// Keys that may change between the parts of a run. The last ones change its numbers, and are the
 /// user's business.
@@ -41,6 +43,22 @@ void compare_configs(const RunConfig& before, const RunConfig& now, FoundRun& ru
   }
 }
 
+/// What a killed process left half written of a run's own files.
+bool is_leftover(const fs::path& file) {
+  const std::string name = file.filename().string();
+  return data::is_partial(file) &&
+         std::any_of(std::begin(kWholeFiles), std::end(kWholeFiles),
+                     [&](const char* whole) { return name.starts_with(str(whole, ".")); });
+}
+
+/// Under the lock: nobody else writes here.
+void remove_leftovers(const fs::path& directory) {
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(directory))
+    if (is_leftover(entry.path())) leftovers.push_back(entry.path());
+  for (const fs::path& file : leftovers) fs::remove(file);
+}
+
 }  // namespace
 
 FoundRun find_run(const RunConfig& config, const fs::path& directory, bool resume) {
@@ -54,9 +72,11 @@ FoundRun find_run(const RunConfig& config, const fs::path& directory, bool resum
   ORCHID_CHECK_USAGE(fs::is_directory(run.directory), where, ": expected a directory");
   run.exists = fs::exists(run.directory / kConfigFile);
   if (!run.exists) {
-    const bool empty =
-        std::all_of(fs::directory_iterator(run.directory), fs::directory_iterator{},
-                    [](const auto& entry) { return entry.path().filename() == kLockFile; });
+    // A run killed before its first file was whole leaves these.
+    const bool empty = std::all_of(
+        fs::directory_iterator(run.directory), fs::directory_iterator{}, [](const auto& entry) {
+          return entry.path().filename() == kLockFile || is_leftover(entry.path());
+        });
     ORCHID_CHECK_USAGE(empty, where, ": expected a run or an empty directory; it has other files");
     if (resume) run.notes.push_back(where + ": nothing to resume; the run begins");
     return run;
@@ -93,6 +113,7 @@ RunDirectory::RunDirectory(const FoundRun& run, const RunConfig& config)
       lock_((fs::create_directories(path_), path_ / kLockFile)) {
   ORCHID_CHECK_USAGE(run.exists || !fs::exists(path_ / kConfigFile), path_.string(),
                      ": a run has just begun there");
+  remove_leftovers(path_);
   data::write_file(path_ / kConfigFile, to_json(config) + "\n");
   checkpoints_.remove_leftovers();
   fs::create_directories(path_ / "checkpoints");

@@ -13,6 +13,8 @@
 namespace orchid::data {
 namespace {
 
+constexpr const char* kPartial = ".partial";
+
 /// Makes the names in a directory durable. Some file systems refuse to sync one: not an error.
 void sync_directory(const std::filesystem::path& directory) {
   const char* name = directory.empty() ? "." : directory.c_str();
@@ -31,7 +33,7 @@ AtomicFile::AtomicFile(std::filesystem::path file) : file_(std::move(file)) {
   // Another writer, or one that was killed, may have left a name taken.
   constexpr int kAttempts = 1000;
   for (int attempt = 0; attempt < kAttempts && descriptor_ < 0; ++attempt) {
-    temporary_ = str(file_.string(), ".", ::getpid(), "-", attempt, ".partial");
+    temporary_ = str(file_.string(), ".", ::getpid(), "-", attempt, kPartial);
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && errno != EEXIST) break;
   }
@@ -71,6 +73,10 @@ void AtomicFile::commit() {
   descriptor_ = -1;
   if (result != 0) fail("close");
   sync_directory(file_.parent_path());
+}
+
+bool is_partial(const std::filesystem::path& file) {
+  return file.extension() == kPartial;
 }
 
 void write_file(const std::filesystem::path& file, std::string_view text) {

@@ -32,6 +32,10 @@ class AtomicFile {
   std::size_t size_ = 0;
 };
 
+/// The name is that of an AtomicFile which was never committed: its writer was killed, or still is
+/// at work.
+bool is_partial(const std::filesystem::path&);
+
 /// Writes `text` as the whole content of `file`, atomically.
 void write_file(const std::filesystem::path& file, std::string_view text);
 

@@ -1,4 +1,5 @@
 #include <csignal>
+#include <fstream>
 
 #include <unistd.h>
 
@@ -180,6 +181,24 @@ TEST_CASE("--resume of a run that does not exist begins it", "[e2e][resume]") {
   const ProgramResult result = here.run(here.train({"--resume", "--set", "schedule.steps=2"}));
   CHECK(result.exit_code == 0);
   CHECK(result.err.find("nothing to resume; the run begins") != std::string::npos);
+}
+
+TEST_CASE("a run killed before its configuration was written begins again", "[e2e][resume]") {
+  const Workspace here;
+  const fs::path run = here / "runs/early";
+  fs::create_directories(run);
+  std::ofstream(run / "config.json.123-0.partial") << "{";
+  std::ofstream(run / ".lock");
+  const ProgramResult result = here.run(here.train({"--set", "name=early", "--resume"}));
+  INFO(result.err);
+  CHECK(result.exit_code == 0);
+  CHECK(!fs::exists(run / "config.json.123-0.partial"));
+
+  const fs::path other = here / "runs/other";
+  fs::create_directories(other);
+  std::ofstream(other / "thesis.partial") << "mine";
+  CHECK(here.run(here.train({"--set", "name=other"})).exit_code == 2);
+  CHECK(slurp(other / "thesis.partial") == "mine");
 }
 
 TEST_CASE("a damaged checkpoint is not resumed from", "[e2e][resume]") {
