@@ -1,12 +1,13 @@
 #include "kernels/core/context.h"
 
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <set>
 #include <thread>
 
 #include <sched.h>
+
+#include "kernels/core/cuda_part.h"
 
 namespace orchid {
 namespace {
@@ -36,19 +37,27 @@ int default_threads() {
   return physical_cores();
 }
 
+std::shared_ptr<Memory> make_memory(Device device) {
+  if (device.type == DeviceType::cpu) return make_host_pool();
+  ORCHID_CHECK(built_with_cuda(), "context: ", device, " needs a build with CUDA");
+  return make_cuda_memory(device.index);
+}
+
 }  // namespace
 
 Context::Context(Device device, DType compute, int threads)
     : device_(device),
       compute_(compute),
       threads_(threads > 0 ? threads : default_threads()),
-      memory_(make_host_pool()) {
-  ORCHID_CHECK(compute == DType::f32 || compute == DType::f64, "context: expected f32 or f64, got ",
-               name_of(compute));
+      memory_(make_memory(device)) {
+  const DType other = device.type == DeviceType::cpu ? DType::f64 : DType::bf16;
+  ORCHID_CHECK(compute == DType::f32 || compute == other, "context: expected f32 or ",
+               name_of(other), " on ", device, ", got ", name_of(compute));
 }
 
 Context Context::planning(DType compute) {
-  Context ctx(Device{}, compute, 1);
+  Context ctx(Device{}, DType::f32, 1);
+  ctx.compute_ = compute;
   ctx.planning_ = true;
   ctx.memory_ = make_counting_memory();
   return ctx;
@@ -56,7 +65,7 @@ Context Context::planning(DType compute) {
 
 Tensor Context::zeros(const Shape& shape, DType dtype) const {
   Tensor tensor = empty(shape, dtype);
-  if (tensor.bytes() > 0 && !planning_) std::memset(tensor.raw(), 0, tensor.bytes());
+  if (tensor.bytes() > 0) memory_->zero(tensor.raw(), tensor.bytes());
   return tensor;
 }
 

@@ -23,8 +23,10 @@ class Context {
   bool is_planning() const { return planning_; }
 
   Device device() const { return device_; }
-  /// Element type of activations and parameters: f32, or f64 in tests.
+  /// Element type of activations: f32, bf16 on a GPU, or f64 in tests on the CPU.
   DType compute() const { return compute_; }
+  /// Element type of parameters, their gradients, statistics and spectra.
+  DType accumulate() const { return accumulate_type(compute_); }
   int threads() const { return threads_; }
   const std::shared_ptr<Memory>& memory() const { return memory_; }
 

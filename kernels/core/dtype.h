@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/core/bfloat16.h"
 #include "kernels/core/error.h"
 
 namespace orchid {
 
-/// Element types of tensors. f64 serves tests and golden checks; the CPU trains in f32.
-enum class DType { f32, f64, i32, i64, u8 };
+/// Element types of tensors. f64 serves tests and golden checks on the CPU, which trains in f32;
+/// bf16 holds activations and product operands on a GPU.
+enum class DType { f32, f64, bf16, i32, i64, u8 };
 
 constexpr std::size_t size_of(DType dtype) {
   switch (dtype) {
@@ -19,6 +21,8 @@ constexpr std::size_t size_of(DType dtype) {
     case DType::f64:
     case DType::i64:
       return 8;
+    case DType::bf16:
+      return 2;
     case DType::u8:
       return 1;
   }
@@ -31,6 +35,8 @@ constexpr const char* name_of(DType dtype) {
       return "f32";
     case DType::f64:
       return "f64";
+    case DType::bf16:
+      return "bf16";
     case DType::i32:
       return "i32";
     case DType::i64:
@@ -47,6 +53,8 @@ constexpr DType dtype_of() {
     return DType::f32;
   } else if constexpr (std::is_same_v<T, double>) {
     return DType::f64;
+  } else if constexpr (std::is_same_v<T, Bfloat16>) {
+    return DType::bf16;
   } else if constexpr (std::is_same_v<T, std::int32_t>) {
     return DType::i32;
   } else if constexpr (std::is_same_v<T, std::int64_t>) {
@@ -55,6 +63,12 @@ constexpr DType dtype_of() {
     static_assert(std::is_same_v<T, std::uint8_t>, "not an element type of Tensor");
     return DType::u8;
   }
+}
+
+/// Type of parameters, statistics, spectra and sums beside activations of type `compute`: f32 for
+/// bf16, else the same.
+constexpr DType accumulate_type(DType compute) {
+  return compute == DType::bf16 ? DType::f32 : compute;
 }
 
 /// Calls body(T{}) with T = float or double:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -24,14 +25,31 @@ std::size_t size_class(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-class HostPool final : public Memory {
+/// Copies of memory that the host addresses itself.
+class HostAddressed : public Memory {
+ public:
+  Device device() const override { return Device{}; }
+  void copy_from_host(void* to, const void* host, std::size_t bytes) override {
+    copy(to, host, bytes);
+  }
+  void copy_to_host(void* host, const void* from, std::size_t bytes) override {
+    copy(host, from, bytes);
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void zero(void* to, std::size_t bytes) override {
+    if (bytes > 0) std::memset(to, 0, bytes);
+  }
+  void synchronize() override {}
+};
+
+class HostPool final : public HostAddressed {
  public:
   ~HostPool() override {
     for (auto& [size, blocks] : free_)
       for (void* block : blocks) std::free(block);
   }
-
-  Device device() const override { return Device{}; }
 
   void* allocate(std::size_t bytes) override {
     const std::size_t size = size_class(bytes);
@@ -78,9 +96,8 @@ class HostPool final : public Memory {
   std::size_t peak_ = 0;
 };
 
-class CountingMemory final : public Memory {
+class CountingMemory final : public HostAddressed {
  public:
-  Device device() const override { return Device{}; }
   void* allocate(std::size_t bytes) override {
     in_use_ += bytes;
     peak_ = std::max(peak_, in_use_);
@@ -89,6 +106,8 @@ class CountingMemory final : public Memory {
   void release(void*, std::size_t bytes) noexcept override { in_use_ -= bytes; }
   std::size_t in_use() const override { return in_use_; }
   std::size_t peak() const override { return peak_; }
+  void copy(void*, const void*, std::size_t) override {}
+  void zero(void*, std::size_t) override {}
 
  private:
   std::size_t in_use_ = 0;

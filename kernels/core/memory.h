@@ -7,7 +7,9 @@
 
 namespace orchid {
 
-/// Allocates memory of one device. The only virtual seam of a device's memory; thread safe.
+/// Memory of one device: allocation and copies to and from the host. The only virtual seam of a
+/// device's memory; allocation is thread safe. Copies of device memory are in the order of the work
+/// given to the device; those that touch host memory are complete when they return.
 class Memory {
  public:
   virtual ~Memory() = default;
@@ -18,6 +20,14 @@ class Memory {
   /// Bytes handed out and not released, and their highest value so far.
   virtual std::size_t in_use() const = 0;
   virtual std::size_t peak() const = 0;
+
+  virtual void copy_from_host(void* to, const void* host, std::size_t bytes) = 0;
+  virtual void copy_to_host(void* host, const void* from, std::size_t bytes) = 0;
+  /// Both within this memory.
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void zero(void* to, std::size_t bytes) = 0;
+  /// Waits until all work given to the device is done; throws what went wrong in it.
+  virtual void synchronize() = 0;
 };
 
 /// Host memory kept in size classes for reuse, so that a training step allocates nothing after

@@ -14,6 +14,11 @@ void check_shape(const char* op, const char* operand, const Tensor& tensor, cons
                tensor.shape());
 }
 
+void check_dtype(const char* op, const char* operand, const Tensor& tensor, DType expected) {
+  ORCHID_CHECK(tensor.dtype() == expected, op, ": ", operand, ": expected ", name_of(expected),
+               ", got ", name_of(tensor.dtype()));
+}
+
 void check_operand(const Context& ctx, const char* op, std::string_view names, int index,
                    const Tensor* tensor, bool optional) {
   if (optional && !tensor) return;

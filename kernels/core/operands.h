@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "kernels/core/context.h"
+#include "kernels/core/cuda_part.h"
 
 /// Lists an op's operands once: ORCHID_OPERANDS(x, gamma, y). Checks, traces and tests read it.
 #define ORCHID_OPERANDS(...)                                      \
@@ -20,6 +21,9 @@ std::string operand_name(std::string_view names, int index);
 
 /// Throws unless `tensor` has exactly this shape: "layer_norm: gamma: expected (8), got (7)".
 void check_shape(const char* op, const char* operand, const Tensor& tensor, const Shape& expected);
+
+/// Throws unless `tensor` has this element type.
+void check_dtype(const char* op, const char* operand, const Tensor& tensor, DType expected);
 
 void check_operand(const Context&, const char* op, std::string_view names, int index,
                    const Tensor* tensor, bool optional);

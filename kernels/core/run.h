@@ -13,6 +13,7 @@ namespace orchid {
 ///   ORCHID_OPERANDS(x, gamma, y)         // every operand, once
 ///   void check() const;                  // shapes and attributes: ops/<family>.cpp
 ///   void cpu(Context&) const;            // cpu/<family>.cpp
+///   ORCHID_CUDA_PART void cuda(Context&) const;  // cuda/<family>.cu
 /// and, where arithmetic counts, double flops() const.
 template <class Op>
 void run(Context& ctx, const Op& op) {
@@ -24,6 +25,11 @@ void run(Context& ctx, const Op& op) {
     return;
   }
   const TraceScope scope(ctx.trace, Op::name);
+  if (ctx.device().type == DeviceType::cuda) {
+    begin_cuda_op(ctx, Op::name);
+    op.cuda(ctx);
+    return end_cuda_op(ctx, Op::name);
+  }
   op.cpu(ctx);
 }
 

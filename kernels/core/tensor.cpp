@@ -15,6 +15,11 @@ Device Tensor::device() const {
   return buffer_->memory()->device();
 }
 
+const std::shared_ptr<Memory>& Tensor::memory() const {
+  ORCHID_CHECK(defined(), "tensor: undefined");
+  return buffer_->memory();
+}
+
 Tensor Tensor::reshape(const Shape& shape) const {
   ORCHID_CHECK(shape.count() == count(), "reshape: ", shape_, " to ", shape);
   Tensor view = *this;
@@ -36,6 +41,34 @@ void* Tensor::pointer(DType wanted) const {
   ORCHID_CHECK(wanted == dtype_, "tensor ", shape_, ": expected ", name_of(wanted), ", holds ",
                name_of(dtype_));
   return static_cast<char*>(buffer_->data()) + static_cast<std::size_t>(offset_) * size_of(dtype_);
+}
+
+void copy(const Tensor& from, Tensor& to) {
+  ORCHID_CHECK(from.dtype() == to.dtype() && from.count() == to.count(), "copy: ", from.shape(),
+               " ", name_of(from.dtype()), " to ", to.shape(), " ", name_of(to.dtype()));
+  const std::size_t bytes = from.bytes();
+  const bool from_host = from.device().type == DeviceType::cpu;
+  const bool to_host = to.device().type == DeviceType::cpu;
+  if (from_host) {
+    to.memory()->copy_from_host(to.raw(), from.raw(), bytes);
+  } else if (to_host) {
+    from.memory()->copy_to_host(to.raw(), from.raw(), bytes);
+  } else {
+    ORCHID_CHECK(from.device() == to.device(), "copy: from ", from.device(), " to ", to.device());
+    to.memory()->copy(to.raw(), from.raw(), bytes);
+  }
+}
+
+Tensor to_memory(const Tensor& tensor, const std::shared_ptr<Memory>& memory) {
+  if (!tensor.defined() || tensor.device() == memory->device()) return tensor;
+  Tensor result = Tensor::empty(tensor.shape(), tensor.dtype(), memory);
+  copy(tensor, result);
+  return result;
+}
+
+Tensor to_host(const Tensor& tensor) {
+  if (!tensor.defined() || tensor.device().type == DeviceType::cpu) return tensor;
+  return to_memory(tensor, make_host_pool());
 }
 
 }  // namespace orchid

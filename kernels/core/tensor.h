@@ -32,6 +32,7 @@ class Tensor {
   const T* data() const {
     return static_cast<const T*>(pointer(dtype_of<T>()));
   }
+  /// The address, for copies between memories; null where undefined.
   void* raw() { return defined() ? pointer(dtype_) : nullptr; }
   const void* raw() const { return defined() ? pointer(dtype_) : nullptr; }
 
@@ -39,6 +40,7 @@ class Tensor {
   Tensor reshape(const Shape&) const;
   /// `shape.count()` elements from element `offset` on; shares the storage.
   Tensor slice(std::int64_t offset, const Shape& shape) const;
+  const std::shared_ptr<Memory>& memory() const;
 
  private:
   void* pointer(DType wanted) const;
@@ -48,6 +50,15 @@ class Tensor {
   Shape shape_;
   DType dtype_ = DType::f32;
 };
+
+/// Copies the elements of `from` into `to`, of the same type and count, on any devices.
+void copy(const Tensor& from, Tensor& to);
+
+/// The same elements in `memory`: the tensor itself where it lies there, else a copy.
+Tensor to_memory(const Tensor&, const std::shared_ptr<Memory>& memory);
+
+/// The elements where the host can read them; waits for a device to compute them.
+Tensor to_host(const Tensor&);
 
 /// How an op uses an operand. They borrow: valid only as long as the call.
 /// An operand that an op calls optional may be left out; it then holds an undefined tensor.

@@ -34,6 +34,7 @@ struct Activation {
   ORCHID_OPERANDS(x, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// dx = f'(x) dy; dx may be dy.
@@ -48,6 +49,7 @@ struct ActivationGrad {
   ORCHID_OPERANDS(dy, x, dx)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// The gate of a GLU: y = gelu(x[:, :I]) * x[:, I:], exact GELU.
@@ -59,6 +61,7 @@ struct GatedGelu {
   ORCHID_OPERANDS(x, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 struct GatedGeluGrad {
@@ -70,6 +73,7 @@ struct GatedGeluGrad {
   ORCHID_OPERANDS(dy, x, dx)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// sigma on a spectrum z = Re + i Im (planar) or real z:
@@ -87,6 +91,7 @@ struct SpectralActivation {
   ORCHID_OPERANDS(z, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 struct SpectralActivationGrad {
@@ -102,6 +107,7 @@ struct SpectralActivationGrad {
   ORCHID_OPERANDS(dy, z, dz)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

@@ -27,6 +27,7 @@ struct AdamW {
   ORCHID_OPERANDS(value, grad, m, v)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// result = sum of x^2 in double, in an order that depends on the size only.
@@ -38,6 +39,7 @@ struct SumOfSquares {
   ORCHID_OPERANDS(x, result)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

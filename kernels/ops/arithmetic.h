@@ -13,6 +13,7 @@ struct Fill {
   ORCHID_OPERANDS(y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// y = a + b; y may be a or b.
@@ -25,6 +26,7 @@ struct Add {
   ORCHID_OPERANDS(a, b, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// y += scale * x.
@@ -37,6 +39,7 @@ struct AddScaled {
   ORCHID_OPERANDS(x, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Columns of a matrix: y = x[:, column .. column + C).
@@ -49,6 +52,7 @@ struct CopyColumns {
   ORCHID_OPERANDS(x, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Adjoint of CopyColumns: y[:, column .. column + C) += x.
@@ -61,6 +65,7 @@ struct AddColumns {
   ORCHID_OPERANDS(x, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// y[r, :] = mask[r] * x[r, :]: padding positions to zero. Its own adjoint. y may be x.
@@ -73,6 +78,7 @@ struct MaskRows {
   ORCHID_OPERANDS(x, mask, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

@@ -18,6 +18,7 @@ struct CrossEntropy {
   ORCHID_OPERANDS(logits, targets, loss, correct, dlogits)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

@@ -18,6 +18,7 @@ struct Dropout {
   ORCHID_OPERANDS(x, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

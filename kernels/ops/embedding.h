@@ -17,6 +17,7 @@ struct Embedding {
   ORCHID_OPERANDS(ids, segments, tokens, positions, types, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Each table row gains the sum of dy where it was used, in order of position. Row `padding_id` of
@@ -34,6 +35,7 @@ struct EmbeddingGrad {
   ORCHID_OPERANDS(dy, ids, segments, dtokens, dpositions, dtypes)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// y[m] = x[rows[m]].
@@ -46,6 +48,7 @@ struct GatherRows {
   ORCHID_OPERANDS(x, rows, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// dx[rows[m]] = dy[m], other rows 0.
@@ -58,6 +61,7 @@ struct GatherRowsGrad {
   ORCHID_OPERANDS(dy, rows, dx)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

@@ -37,6 +37,7 @@ struct FftConv {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Gradients of FftConv (that of `add` is dy itself). With dc = gate_out * dy, G and U the
@@ -75,6 +76,7 @@ struct FftConvGrad {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

@@ -15,6 +15,7 @@ struct Sine {
   ORCHID_OPERANDS(x, frequency, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// dx = scale * frequency * cos(scale * frequency * x) dy,
@@ -31,6 +32,7 @@ struct SineGrad {
   ORCHID_OPERANDS(dy, x, frequency, dx, dfrequency)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// The window of a static filter, and its split by filter:
@@ -50,6 +52,7 @@ struct DecayWindow {
   ORCHID_OPERANDS(e, t, delta, k)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// With v the windowed e: dv_c = dk_c / norm - sign(v_c) sum_b(dk_b v_b) / norm^2 if normalized,
@@ -68,6 +71,7 @@ struct DecayWindowGrad {
   ORCHID_OPERANDS(dk, e, t, delta, de)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

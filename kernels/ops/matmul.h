@@ -22,6 +22,7 @@ struct Matmul {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// c += op(a) op(b): weight gradients (dW += dy^T x).
@@ -40,6 +41,7 @@ struct MatmulAccumulate {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// db[c] += sum over rows of dy[:, c].
@@ -51,6 +53,7 @@ struct BiasGrad {
   ORCHID_OPERANDS(dy, db)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Block-diagonal Linear: x split into b chunks of p columns, y chunk j = x chunk j W_j^T.
@@ -67,6 +70,7 @@ struct BlockDiagonal {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// dx chunk j = dy chunk j W_j;  dW_j += (dy chunk j)^T (x chunk j);  dbias += sum over rows of dy.
@@ -85,6 +89,7 @@ struct BlockDiagonalGrad {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

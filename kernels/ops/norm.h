@@ -19,6 +19,7 @@ struct LayerNorm {
   ORCHID_OPERANDS(x, gamma, beta, y, mean, rstd)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// With n = (x - mean) rstd and g = gamma dy, means over a row:
@@ -37,6 +38,7 @@ struct LayerNormGrad {
   ORCHID_OPERANDS(dy, x, gamma, mean, rstd, dx, dgamma, dbeta)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// The same over all rows, per channel. Training: batch statistics, and the running ones move by
@@ -58,6 +60,7 @@ struct BatchNorm {
   ORCHID_OPERANDS(x, gamma, beta, running_mean, running_var, y, mean, rstd)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// training: the batch statistics depend on x; otherwise dx = gamma rstd dy.
@@ -76,6 +79,7 @@ struct BatchNormGrad {
   ORCHID_OPERANDS(dy, x, gamma, mean, rstd, dx, dgamma, dbeta)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// y = softmax of x over the sequence axis, per sample and channel.
@@ -87,6 +91,7 @@ struct SequenceSoftmax {
   ORCHID_OPERANDS(x, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// dx = y (dy - sum_l y dy).
@@ -99,6 +104,7 @@ struct SequenceSoftmaxGrad {
   ORCHID_OPERANDS(dy, y, dx)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

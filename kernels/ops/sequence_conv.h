@@ -35,6 +35,7 @@ struct SequenceConv {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 struct SequenceConvGrad {
@@ -56,6 +57,7 @@ struct SequenceConvGrad {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

@@ -19,6 +19,7 @@ struct Power {
   ORCHID_OPERANDS(z, s)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// dz = 2 z ds (complex) or sign(z) ds (real; 0 at 0).
@@ -32,6 +33,7 @@ struct PowerGrad {
   ORCHID_OPERANDS(ds, z, dz)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Cross-correlation in the spectrum (Type II, paper Eq. 3): y = conj(k) * q, planar; or k * q,
@@ -46,6 +48,7 @@ struct ConjugateProduct {
   ORCHID_OPERANDS(k, q, y)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Gradient pairs: dk = conj(dy) q, dq = dy k.
@@ -61,6 +64,7 @@ struct ConjugateProductGrad {
   ORCHID_OPERANDS(dy, k, q, dk, dq)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Spectrum of filter o out of a conditioning network's output: channel d of h is (complex) channel
@@ -77,6 +81,7 @@ struct SelectFilter {
   ORCHID_OPERANDS(z, h)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Writes the channels of dz that belong to filter o; the gradients of all filters fill dz.
@@ -92,6 +97,7 @@ struct SelectFilterGrad {
   ORCHID_OPERANDS(dh, dz)
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

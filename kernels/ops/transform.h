@@ -52,6 +52,7 @@ struct Transform {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Adjoint of Transform: dx from the gradient pair (dS/dRe, dS/dIm) of every kept bin,
@@ -69,6 +70,7 @@ struct TransformGrad {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// x = T^-1(spectrum), cut to its first L samples. Im of bin 0 and, for even N, of bin N/2 is
@@ -86,6 +88,7 @@ struct InverseTransform {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 /// Adjoint of InverseTransform: bins other than 0 and N/2 count twice; the gradients of the ignored
@@ -103,6 +106,7 @@ struct InverseTransformGrad {
   }
   void check() const;
   void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
 }  // namespace orchid::ops

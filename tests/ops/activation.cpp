@@ -65,7 +65,7 @@ TEST_CASE("activation gradients equal central differences, also in place", "[ops
 }
 
 TEST_CASE("activations keep relative accuracy in float32 over their range", "[ops][activation]") {
-  Context ctx;
+  Context& ctx = test_context();
   const std::int64_t n = 20'001;
   for (const ActivationKind kind : {ActivationKind::tanh, ActivationKind::sigmoid,
                                     ActivationKind::silu, ActivationKind::softplus}) {
@@ -88,7 +88,7 @@ TEST_CASE("activations keep relative accuracy in float32 over their range", "[op
 }
 
 TEST_CASE("activations saturate at infinity and pass NaN on", "[ops][activation]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = upload(ctx, Array{INFINITY, -INFINITY, NAN, 1e30, -1e30}, {5});
   Tensor y = poisoned(ctx, {5});
   const auto of = [&](ActivationKind kind) {
@@ -108,7 +108,7 @@ TEST_CASE("activations saturate at infinity and pass NaN on", "[ops][activation]
 }
 
 TEST_CASE("activation refuses an output of another shape", "[ops][activation]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {2, 3}, 1);
   Tensor y = poisoned(ctx, {6});
   require_error([&] { run(ctx, ops::Activation{.x = x, .y = y}); },
@@ -136,7 +136,7 @@ TEST_CASE("gated_gelu gates the second half by the first, and its gradient", "[o
 }
 
 TEST_CASE("gated_gelu refuses an odd width", "[ops][activation]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {2, 5}, 1), even = filled(ctx, {2, 6}, 1);
   Tensor y = poisoned(ctx, {2, 2});
   require_error([&] { run(ctx, ops::GatedGelu{.x = x, .y = y}); },
@@ -203,7 +203,7 @@ TEST_CASE("spectral_activation has a value and a gradient at zero", "[ops][activ
 }
 
 TEST_CASE("spectral_activation refuses half a complex number", "[ops][activation]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor z = filled(ctx, {1, 2, 5}, 1);
   Tensor y = poisoned(ctx, {1, 2, 5});
   require_error([&] { run(ctx, ops::SpectralActivation{.z = z, .y = y}); },

@@ -44,7 +44,7 @@ TEST_CASE("adamw follows the recurrence from zero moments", "[ops][adamw]") {
 }
 
 TEST_CASE("adamw without a gradient only decays", "[ops][adamw]") {
-  Context ctx;
+  Context& ctx = test_context();
   Tensor value = filled(ctx, {3}, 2), m = filled(ctx, {3}, 0), v = filled(ctx, {3}, 0);
   const Tensor grad = filled(ctx, {3}, 0);
   run(ctx, ops::AdamW{.value = value, .grad = grad, .m = m, .v = v, .rate = 0.1, .decay = 0.25});
@@ -52,7 +52,7 @@ TEST_CASE("adamw without a gradient only decays", "[ops][adamw]") {
 }
 
 TEST_CASE("adamw refuses a step before the first", "[ops][adamw]") {
-  Context ctx;
+  Context& ctx = test_context();
   Tensor value = filled(ctx, {3}, 2), m = filled(ctx, {3}, 0), v = filled(ctx, {4}, 0);
   const Tensor grad = filled(ctx, {3}, 0);
   require_error(
@@ -86,7 +86,7 @@ TEST_CASE("sum_of_squares gives the same bits with any number of threads", "[ops
 }
 
 TEST_CASE("sum_of_squares refuses a result of another shape", "[ops][adamw]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {3}, 2);
   Tensor result = upload(ctx, Array{0, 0}, {2}, DType::f64);
   require_error([&] { run(ctx, ops::SumOfSquares{.x = x, .result = result}); },

@@ -42,7 +42,7 @@ TEST_CASE("add sums elements, also in place", "[ops][arithmetic]") {
 }
 
 TEST_CASE("add refuses unequal shapes", "[ops][arithmetic]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor a = filled(ctx, {2, 3}, 1), b = filled(ctx, {3, 2}, 1);
   Tensor y = poisoned(ctx, {2, 3});
   require_error([&] { run(ctx, ops::Add{.a = a, .b = b, .y = y}); },
@@ -59,7 +59,7 @@ TEST_CASE("add_scaled adds a multiple", "[ops][arithmetic]") {
       check_close("y", y, added_to(0.75, scaled(x, -0.3)), tolerance);
     });
   }
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {3}, 1);
   Tensor y = filled(ctx, {4}, 1);
   require_error([&] { run(ctx, ops::AddScaled{.x = x, .y = y}); },
@@ -94,7 +94,7 @@ TEST_CASE("copy_columns takes columns and add_columns is its adjoint", "[ops][ar
 }
 
 TEST_CASE("copy_columns refuses columns beyond the last", "[ops][arithmetic]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {4, 6}, 1);
   Tensor y = poisoned(ctx, {4, 3});
   require_error([&] { run(ctx, ops::CopyColumns{.x = x, .y = y, .column = 4}); },
@@ -123,7 +123,7 @@ TEST_CASE("mask_rows zeroes the rows that are masked, also in place", "[ops][ari
 }
 
 TEST_CASE("mask_rows refuses a mask of another shape", "[ops][arithmetic]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {2, 3, 4}, 1);
   const Tensor mask = upload(ctx, Array(4, 1.0), {2, 2}, DType::u8);
   Tensor y = poisoned(ctx, {2, 3, 4});

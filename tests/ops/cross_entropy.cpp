@@ -88,7 +88,7 @@ TEST_CASE("cross_entropy over a vocabulary of BERT's size keeps its accuracy",
 
 TEST_CASE("cross_entropy counts a target as correct if it is the first of the largest",
           "[ops][cross_entropy]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = upload(ctx, Array{1, 3, 3, 0, 1, 3, 3, 0, 1, 3, 3, 0, 5, 3, 3, 5}, {4, 4});
   const Tensor t = upload_i32(ctx, {1, 2, 0, 0}, {4});
   Result result(ctx, 4);
@@ -101,7 +101,7 @@ TEST_CASE("cross_entropy counts a target as correct if it is the first of the la
 }
 
 TEST_CASE("cross_entropy of extreme logits is finite, of NaN is NaN", "[ops][cross_entropy]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x =
       upload(ctx, Array{1e30, 0, -1e30, -INFINITY, 0, 1, 88, 89, 90, NAN, 0, 1}, {4, 3});
   const Tensor t = upload_i32(ctx, {0, 2, 0, 1}, {4});
@@ -123,7 +123,7 @@ TEST_CASE("cross_entropy of extreme logits is finite, of NaN is NaN", "[ops][cro
 }
 
 TEST_CASE("cross_entropy refuses targets that are no class", "[ops][cross_entropy]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {2, 3}, 1), t = upload_i32(ctx, {0, 3}, {2});
   const Tensor three = upload_i32(ctx, {0, 1, 2}, {3});
   Result result(ctx, 2);

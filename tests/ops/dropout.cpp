@@ -36,7 +36,7 @@ TEST_CASE("dropout keeps what the Philox word of each element says, also in plac
 }
 
 TEST_CASE("dropout of rate 0 changes nothing", "[ops][dropout]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = upload(ctx, Array{INFINITY, -2, NAN}, {3});
   Tensor y = poisoned(ctx, {3});
   run(ctx, ops::Dropout{.x = x, .y = y});
@@ -55,7 +55,7 @@ TEST_CASE("dropout gives the same bits with any number of threads", "[ops][dropo
 }
 
 TEST_CASE("dropout refuses to drop everything", "[ops][dropout]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {3}, 1);
   Tensor y = poisoned(ctx, {3}), four = poisoned(ctx, {4});
   require_error([&] { run(ctx, ops::Dropout{.x = x, .y = y, .rate = 1}); },

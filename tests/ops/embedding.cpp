@@ -119,7 +119,7 @@ TEST_CASE("embedding_grad gives the same bits with any number of threads", "[ops
 }
 
 TEST_CASE("embedding refuses ids beyond its tables", "[ops][embedding]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor tokens = filled(ctx, {5, 4}, 1), positions = filled(ctx, {2, 4}, 1);
   const Tensor types = filled(ctx, {2, 4}, 1);
   const Tensor good = upload_i32(ctx, {0, 1, 4}, {1, 3}), bad = upload_i32(ctx, {0, 5, 1}, {1, 3});
@@ -177,7 +177,7 @@ TEST_CASE("gather_rows takes rows and its gradient puts them back among zeros",
 }
 
 TEST_CASE("gather_rows_grad of no rows is zero", "[ops][embedding]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor dy = ctx.empty({0, 3}), rows = ctx.empty({0}, DType::i32);
   Tensor dx = poisoned(ctx, {2, 3});
   run(ctx, ops::GatherRowsGrad{.dy = dy, .rows = rows, .dx = dx});
@@ -185,7 +185,7 @@ TEST_CASE("gather_rows_grad of no rows is zero", "[ops][embedding]") {
 }
 
 TEST_CASE("gather_rows refuses rows out of range or order", "[ops][embedding]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {4, 3}, 1);
   const Tensor beyond = upload_i32(ctx, {1, 4}, {2}), twice = upload_i32(ctx, {2, 2}, {2});
   Tensor y = poisoned(ctx, {2, 3}), dx = poisoned(ctx, {4, 3}), few = poisoned(ctx, {1, 3});

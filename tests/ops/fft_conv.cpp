@@ -292,7 +292,7 @@ TEST_CASE("gradients of fft_conv have the same bits for every thread count", "[o
 }
 
 TEST_CASE("fft_conv names the operand whose shape is wrong", "[ops][fft_conv]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Shape signal{2, 8, 3};
   Tensor x = ctx.zeros(signal), y = ctx.zeros(signal), h0 = ctx.zeros({5, 6}),
          h = ctx.zeros({2, 5, 4}), dh0 = ctx.zeros({5, 6}), narrow = ctx.zeros({2, 8, 2}),

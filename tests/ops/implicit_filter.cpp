@@ -134,7 +134,7 @@ TEST_CASE("decay_window splits rows longer than its blocks", "[ops][implicit_fil
 }
 
 TEST_CASE("filter ops say what is wrong with their operands", "[ops][implicit_filter]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = ctx.zeros({3, 4}), frequency = ctx.zeros({5}), t = ctx.zeros({2});
   const Tensor delta = ctx.zeros({4}), times3 = ctx.zeros({3});
   Tensor y = ctx.empty({3, 4}), k = ctx.empty({3, 3, 2});

@@ -103,7 +103,7 @@ TEST_CASE("products of nothing are zero", "[ops][matmul]") {
 }
 
 TEST_CASE("matmul refuses operands that do not fit", "[ops][matmul]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor a = filled(ctx, {4, 3}, 1), b = filled(ctx, {5, 2}, 1), bias = filled(ctx, {3}, 1);
   const Tensor w = filled(ctx, {2, 3}, 1);
   Tensor c = poisoned(ctx, {4, 2}), wrong = poisoned(ctx, {4, 3});
@@ -130,7 +130,7 @@ TEST_CASE("bias_grad sums rows", "[ops][matmul]") {
     run(ctx, ops::BiasGrad{.dy = tdy, .db = db});
     check_close("db", db, added_to(2, expected), tolerance);
   });
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor tdy = filled(ctx, {R, C}, 1);
   Tensor db = filled(ctx, {C + 1}, 0);
   require_error([&] { run(ctx, ops::BiasGrad{.dy = tdy, .db = db}); },
@@ -176,7 +176,7 @@ TEST_CASE("block_diagonal is a Linear layer per chunk of columns, and its gradie
 }
 
 TEST_CASE("block_diagonal refuses a width that the blocks do not cover", "[ops][matmul]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {4, 7}, 1), w = filled(ctx, {2, 5, 3}, 1);
   Tensor y = poisoned(ctx, {4, 10});
   require_error([&] { run(ctx, ops::BlockDiagonal{.x = x, .weight = w, .bias = {}, .y = y}); },

@@ -68,7 +68,7 @@ TEST_CASE("layer_norm does not lose small variations around a large mean", "[ops
   for (double& value : x) value = 64 + std::floor(value * 256) / 4096;
   const Array gamma(static_cast<std::size_t>(C), 1.0), beta(static_cast<std::size_t>(C), 0.0);
   const Array expected = reference::layer_norm(x, gamma, beta, 0).y;
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor tx = upload(ctx, x, {1, C}), tgamma = upload(ctx, gamma, {C}),
                tbeta = upload(ctx, beta, {C});
   Tensor y = poisoned(ctx, {1, C}), mean = poisoned(ctx, {1}), rstd = poisoned(ctx, {1});
@@ -138,7 +138,7 @@ TEST_CASE("layer_norm_grad gives the same bits with any number of threads", "[op
 }
 
 TEST_CASE("layer_norm refuses parameters of another width", "[ops][norm]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {4, 8}, 1), gamma = filled(ctx, {7}, 1), beta = filled(ctx, {8}, 0);
   Tensor y = poisoned(ctx, {4, 8}), mean = poisoned(ctx, {4}), rstd = poisoned(ctx, {4});
   require_error(
@@ -266,7 +266,7 @@ TEST_CASE("batch_norm_grad equals central differences", "[ops][norm]") {
 }
 
 TEST_CASE("batch_norm refuses to train on one row", "[ops][norm]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {1, 8}, 1), gamma = filled(ctx, {8}, 1);
   Tensor y = poisoned(ctx, {1, 8}), mean = poisoned(ctx, {8}), rstd = poisoned(ctx, {8});
   Tensor means = filled(ctx, {8}, 0), vars = filled(ctx, {8}, 1);
@@ -321,7 +321,7 @@ TEST_CASE("sequence_softmax is the softmax along the sequence, and its gradient"
 }
 
 TEST_CASE("sequence_softmax does not overflow", "[ops][norm]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = upload(ctx, Array{1000, 999, -1000}, {1, 3, 1});
   Tensor y = poisoned(ctx, {1, 3, 1});
   run(ctx, ops::SequenceSoftmax{.x = x, .y = y});
@@ -330,7 +330,7 @@ TEST_CASE("sequence_softmax does not overflow", "[ops][norm]") {
 }
 
 TEST_CASE("sequence_softmax refuses what is no sequence", "[ops][norm]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor x = filled(ctx, {3, 4}, 1);
   Tensor y = poisoned(ctx, {3, 4});
   require_error([&] { run(ctx, ops::SequenceSoftmax{.x = x, .y = y}); },

@@ -231,7 +231,7 @@ TEST_CASE("sequence_conv_grad sums many rows exactly the same with any number of
 }
 
 TEST_CASE("sequence_conv says what is wrong with its operands", "[ops][sequence_conv]") {
-  Context ctx;
+  Context& ctx = test_context();
   const auto convolve = [&](const Shape& x_shape, const Shape& weight_shape, std::int64_t groups,
                             std::int64_t left, Padding padding) {
     const Tensor x = ctx.zeros(x_shape), weight = ctx.zeros(weight_shape);

@@ -117,7 +117,7 @@ TEST_CASE("select_filter takes each filter's channels out of either layout", "[o
 }
 
 TEST_CASE("spectral ops say what is wrong with their operands", "[ops][spectral]") {
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor planar = ctx.zeros({2, 3, 8}), odd = ctx.zeros({2, 3, 7});
   Tensor s = ctx.empty({2, 3, 5}), h = ctx.empty({2, 3, 4}), y = ctx.empty({2, 3, 7});
   require_error([&] { run(ctx, ops::Power{.z = planar, .s = s}); },

@@ -112,7 +112,7 @@ TEST_CASE("the inverse transform undoes the transform", "[ops][transform]") {
 
 TEST_CASE("imaginary parts of the edge bins have exactly no gradient", "[ops][transform]") {
   const std::int64_t length = 12, width = 5;
-  Context ctx;
+  Context& ctx = test_context();
   const Tensor dx = upload(ctx, random_array(length * width, 4), {1, length, width});
   Tensor dspectrum = poisoned(ctx, {1, 7, 2 * width});
   run(ctx, ops::InverseTransformGrad{.dx = dx, .dspectrum = dspectrum, .length = length});
@@ -162,7 +162,7 @@ TEST_CASE("good_transform_length is the next product of 2, 3, 5 and 7", "[ops][t
 }
 
 TEST_CASE("transforms name the operand whose shape is wrong", "[ops][transform]") {
-  Context ctx;
+  Context& ctx = test_context();
   Tensor x = ctx.zeros({2, 8, 3}), flat = ctx.zeros({8, 3}), spectrum = ctx.zeros({2, 5, 6}),
          bins = ctx.zeros({2, 5, 3}), exact = ctx.zeros({2, 5, 6}, DType::f64);
   const auto forward = [&](Tensor& in, Tensor& out, TransformKind kind, std::int64_t length) {

@@ -26,14 +26,15 @@ inline void check_equal(const std::string& name, const Array& got, const Array& 
   CHECK(got == expected);
 }
 
-/// Runs `compute(ctx)` in float32 with 1, 2 and 5 threads: it must return the same bits.
+/// Runs `compute(ctx)` in float32 with 1, 2 and 5 threads, on a GPU three times: it must return the
+/// same bits.
 template <class Compute>
 void check_same_for_any_threads(const Compute& compute) {
-  Context one({}, DType::f32, 1);
+  Context one(test_device(), DType::f32, 1);
   const Array expected = compute(one);
   for (const int threads : {2, 5}) {
     INFO("threads " << threads);
-    Context ctx({}, DType::f32, threads);
+    Context ctx(test_device(), DType::f32, threads);
     CHECK(compute(ctx) == expected);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,12 +16,12 @@ namespace orchid::test {
 
 using Array = std::vector<double>;
 
-/// Uniform in [-1, 1), multiples of 2^-23: exact in float32, so both precisions see one input.
+/// Uniform in [-1, 1) and exact in bf16, so that every precision sees one input.
 inline Array random_array(std::int64_t n, std::uint64_t seed) {
   const Philox philox(seed, RandomPurpose::test);
   Array values(static_cast<std::size_t>(n));
   for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = std::floor(philox.uniform(0, i) * 0x1p24) * 0x1p-23 - 1.0;
+    values[i] = Bfloat16(2 * philox.uniform(0, i) - 1.0);
   return values;
 }
 
@@ -30,6 +31,7 @@ void dispatch_any(DType dtype, const Body& body) {
   if (dtype == DType::i32) return body(std::int32_t{});
   if (dtype == DType::i64) return body(std::int64_t{});
   if (dtype == DType::u8) return body(std::uint8_t{});
+  if (dtype == DType::bf16) return body(Bfloat16{});
   dispatch_float(dtype, body);
 }
 
@@ -37,18 +39,23 @@ void dispatch_any(DType dtype, const Body& body) {
 template <class Value>
 Tensor upload(const Context& ctx, const std::vector<Value>& values, const Shape& shape,
               DType dtype) {
-  Tensor tensor = ctx.empty(shape, dtype);
+  Tensor tensor = Tensor::empty(shape, dtype, make_host_pool());
   REQUIRE(tensor.count() == std::ssize(values));
   dispatch_any(dtype, [&](auto zero) {
     auto* out = tensor.data<decltype(zero)>();
     for (const Value value : values) *out++ = static_cast<decltype(zero)>(value);
   });
-  return tensor;
+  return to_memory(tensor, ctx.memory());
 }
 
 /// Floating values in the context's element type.
 inline Tensor upload(const Context& ctx, const Array& values, const Shape& shape) {
   return upload(ctx, values, shape, ctx.compute());
+}
+
+/// Parameters, statistics, spectra: f32 beside bf16 activations.
+inline Tensor upload_f(const Context& ctx, const Array& values, const Shape& shape) {
+  return upload(ctx, values, shape, ctx.accumulate());
 }
 
 inline Tensor upload_i32(const Context& ctx, const std::vector<std::int32_t>& values,
@@ -66,7 +73,16 @@ inline Tensor poisoned(const Context& ctx, const Shape& shape) {
   return filled(ctx, shape, NAN);
 }
 
-inline Array download(const Tensor& tensor) {
+/// The same two for tensors of type ctx.accumulate().
+inline Tensor filled_f(const Context& ctx, const Shape& shape, double value) {
+  return upload_f(ctx, Array(static_cast<std::size_t>(shape.count()), value), shape);
+}
+inline Tensor poisoned_f(const Context& ctx, const Shape& shape) {
+  return filled_f(ctx, shape, NAN);
+}
+
+inline Array download(const Tensor& on_device) {
+  const Tensor tensor = to_host(on_device);
   Array values(static_cast<std::size_t>(tensor.count()));
   dispatch_any(tensor.dtype(), [&](auto zero) {
     std::copy_n(tensor.data<decltype(zero)>(), values.size(), values.begin());
@@ -82,6 +98,8 @@ struct Tolerance {
 /// 30 roundings of float32, and 5000 of double (whose references round too).
 constexpr Tolerance kF32{2e-6};
 constexpr Tolerance kF64{1e-12};
+/// The rounding of a bf16 result, 2^-9, twice over.
+constexpr Tolerance kBf16{4e-3};
 /// For numeric_gradient with its default step.
 constexpr Tolerance kNumeric{1e-8};
 
@@ -124,14 +142,39 @@ Array numeric_gradient(const Function& f, Array x, const Array& g, double step =
   return gradient;
 }
 
-/// Calls body(ctx, dtype, tolerance) in float32 and in float64, with more than one thread.
+/// Where the tests of this program run: on the CPU, or, in a program linked with the CUDA backend
+/// (or with the same kernels on the host executor), on its first GPU.
+inline Device test_device() {
+  return built_with_cuda() ? Device{DeviceType::cuda, 0} : Device{};
+}
+
+/// One context a device and element type: a device's state, such as its stream, is made once.
+inline Context& test_context(DType compute = DType::f32) {
+  static std::map<DType, Context> contexts;
+  const auto found = contexts.find(compute);
+  if (found != contexts.end()) return found->second;
+  return contexts.try_emplace(compute, test_device(), compute, 2).first->second;
+}
+
+/// Calls body(ctx, dtype, tolerance) with more than one thread: in float32 and, on the CPU,
+/// float64.
 template <class Body>
 void for_each_compute(const Body& body) {
   for (const DType dtype : {DType::f32, DType::f64}) {
-    INFO("compute " << name_of(dtype));
-    Context ctx({}, dtype, 2);
-    body(ctx, dtype, dtype == DType::f32 ? kF32 : kF64);
+    if (dtype == DType::f64 && built_with_cuda()) continue;
+    INFO("compute " << name_of(dtype) << " on " << test_device());
+    body(test_context(dtype), dtype, dtype == DType::f32 ? kF32 : kF64);
   }
+}
+
+/// The same, and in bf16 on a GPU: for ops on activations. There the tolerance is that of a result
+/// in bf16; what is of type ctx.accumulate() can be held to kF32.
+template <class Body>
+void for_each_precision(const Body& body) {
+  for_each_compute(body);
+  if (!built_with_cuda()) return;
+  INFO("compute bf16 on " << test_device());
+  body(test_context(DType::bf16), DType::bf16, kBf16);
 }
 
 /// The callable throws an Error whose text contains `part`.

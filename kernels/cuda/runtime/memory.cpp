@@ -1,0 +1,171 @@
+#include "kernels/cuda/runtime/memory.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "kernels/core/cuda_part.h"
+#include "kernels/core/error.h"
+#include "kernels/cuda/runtime/check.h"
+
+namespace orchid::cuda {
+namespace {
+
+constexpr std::size_t kAlignment = 512;
+constexpr std::size_t kStageBytes = std::size_t{4} << 20;
+
+/// Rounds up to one of eight sizes per power of two: at most 12.5 % of a block is unused.
+std::size_t size_class(std::size_t bytes) {
+  if (bytes <= 8 * kAlignment)
+    return std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  const std::size_t step = std::bit_floor(bytes - 1) / 8;
+  return (bytes + step - 1) / step * step;
+}
+
+}  // namespace
+
+BlockPool::~BlockPool() {
+  for (void* block : owned_) static_cast<void>(cudaFree(block));
+}
+
+void* BlockPool::take(std::size_t size) {
+  const auto found = free_.find(size);
+  if (found == free_.end() || found->second.empty()) return nullptr;
+  void* block = found->second.back();
+  found->second.pop_back();
+  return block;
+}
+
+void BlockPool::give(void* block, std::size_t size) {
+  free_[size].push_back(block);
+}
+
+void BlockPool::trim() {
+  for (auto& [size, blocks] : free_) {
+    for (void* block : blocks) {
+      std::erase(owned_, block);
+      ORCHID_CUDA_CHECK(cudaFree(block));
+    }
+    blocks.clear();
+  }
+}
+
+CudaMemory::CudaMemory(int index) : index_(index) {
+  ORCHID_CUDA_CHECK(cudaSetDevice(index));
+  ORCHID_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+}
+
+CudaMemory::~CudaMemory() {
+  static_cast<void>(cudaStreamSynchronize(stream_));
+  for (const Stage& stage : stages_) {
+    if (!stage.pinned) continue;
+    static_cast<void>(cudaEventDestroy(stage.done));
+    static_cast<void>(cudaFreeHost(stage.pinned));
+  }
+  static_cast<void>(cudaStreamDestroy(stream_));
+}
+
+void* CudaMemory::allocate(std::size_t bytes) {
+  const std::size_t size = size_class(bytes);
+  const std::lock_guard lock(mutex_);
+  BlockPool& pool = use_private_ ? private_ : shared_;
+  void* block = pool.take(size);
+  if (!block) {
+    cudaError_t error = cudaMalloc(&block, size);
+    if (error == cudaErrorMemoryAllocation) {  // blocks of other sizes may be lying idle
+      static_cast<void>(cudaGetLastError());
+      shared_.trim();
+      error = cudaMalloc(&block, size);
+    }
+    if (error == cudaErrorMemoryAllocation) {
+      static_cast<void>(cudaGetLastError());
+      throw Error(str("memory: cannot allocate ", bytes, " bytes on ", device(), "; ", in_use_,
+                      " bytes are in use; lower batch.per_device"));
+    }
+    ORCHID_CUDA_CHECK(error);
+    pool.add(block);
+  }
+  home_[block] = &pool;
+  in_use_ += size;
+  peak_ = std::max(peak_, in_use_);
+  return block;
+}
+
+void CudaMemory::release(void* pointer, std::size_t bytes) noexcept {
+  const std::size_t size = size_class(bytes);
+  const std::lock_guard lock(mutex_);
+  in_use_ -= size;
+  const auto found = home_.find(pointer);
+  try {
+    found->second->give(pointer, size);
+  } catch (...) {  // the pool still owns the block; it is only not reused
+  }
+  home_.erase(found);
+}
+
+std::size_t CudaMemory::in_use() const {
+  const std::lock_guard lock(mutex_);
+  return in_use_;
+}
+
+std::size_t CudaMemory::peak() const {
+  const std::lock_guard lock(mutex_);
+  return peak_;
+}
+
+void CudaMemory::copy_from_host(void* to, const void* host, std::size_t bytes) {
+  for (std::size_t at = 0; at < bytes; at += kStageBytes) {
+    Stage& stage = stages_[next_stage_];
+    next_stage_ = (next_stage_ + 1) % stages_.size();
+    if (stage.pinned) {
+      ORCHID_CUDA_CHECK(cudaEventSynchronize(stage.done));
+    } else {
+      ORCHID_CUDA_CHECK(cudaMallocHost(&stage.pinned, kStageBytes));
+      ORCHID_CUDA_CHECK(cudaEventCreateWithFlags(&stage.done, cudaEventDisableTiming));
+    }
+    const std::size_t part = std::min(kStageBytes, bytes - at);
+    std::memcpy(stage.pinned, static_cast<const char*>(host) + at, part);
+    ORCHID_CUDA_CHECK(cudaMemcpyAsync(static_cast<char*>(to) + at, stage.pinned, part,
+                                      cudaMemcpyHostToDevice, stream_));
+    ORCHID_CUDA_CHECK(cudaEventRecord(stage.done, stream_));
+  }
+}
+
+void CudaMemory::copy_to_host(void* host, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  ORCHID_CUDA_CHECK(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream_));
+  ORCHID_CUDA_CHECK(cudaStreamSynchronize(stream_));
+}
+
+void CudaMemory::copy(void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0 || to == from) return;
+  ORCHID_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_));
+}
+
+void CudaMemory::zero(void* to, std::size_t bytes) {
+  if (bytes > 0) ORCHID_CUDA_CHECK(cudaMemsetAsync(to, 0, bytes, stream_));
+}
+
+void CudaMemory::synchronize() {
+  ORCHID_CUDA_CHECK(cudaStreamSynchronize(stream_));
+}
+
+void CudaMemory::begin_private() {
+  const std::lock_guard lock(mutex_);
+  use_private_ = true;
+}
+
+void CudaMemory::end_private() {
+  const std::lock_guard lock(mutex_);
+  use_private_ = false;
+}
+
+}  // namespace orchid::cuda
+
+namespace orchid {
+
+std::shared_ptr<Memory> make_cuda_memory(int index) {
+  return std::make_shared<cuda::CudaMemory>(index);
+}
+
+}  // namespace orchid
