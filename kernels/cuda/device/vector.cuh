@@ -23,8 +23,18 @@ inline __device__ T from_float(float x) {
   }
 }
 
-/// to[i] = p[i] for i < N: one element, or N * sizeof(T) a multiple of 16 bytes at an address that
-/// is one too.
+/// Two bf16 of one word, which are the upper halves of two float32, and back.
+inline __device__ void unpack_bf16(unsigned word, float& low, float& high) {
+  low = __uint_as_float(word << 16);
+  high = __uint_as_float(word & 0xffff0000u);
+}
+inline __device__ unsigned pack_bf16(float low, float high) {
+  return __bfloat16_as_ushort(__float2bfloat16_rn(low)) |
+         static_cast<unsigned>(__bfloat16_as_ushort(__float2bfloat16_rn(high))) << 16;
+}
+
+/// to[i] = p[i] for i < N: one element, 4 bf16 at a multiple of 8 bytes, or N * sizeof(T) a
+/// multiple of 16 bytes at an address that is one too.
 template <int N, class T>
 __device__ void load(const T* p, float (&to)[N]) {
   if constexpr (N == 1) {
@@ -39,17 +49,19 @@ __device__ void load(const T* p, float (&to)[N]) {
       to[i + 2] = part.z;
       to[i + 3] = part.w;
     }
+  } else if constexpr (N == 4) {
+    const uint2 part = *reinterpret_cast<const uint2*>(p);
+    unpack_bf16(part.x, to[0], to[1]);
+    unpack_bf16(part.y, to[2], to[3]);
   } else {
     static_assert(N % 8 == 0);
 #pragma unroll
     for (int i = 0; i < N; i += 8) {
       const uint4 part = *reinterpret_cast<const uint4*>(p + i);
-      const unsigned words[4] = {part.x, part.y, part.z, part.w};
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {  // a bf16 is the upper half of a float32
-        to[i + 2 * j] = __uint_as_float(words[j] << 16);
-        to[i + 2 * j + 1] = __uint_as_float(words[j] & 0xffff0000u);
-      }
+      unpack_bf16(part.x, to[i], to[i + 1]);
+      unpack_bf16(part.y, to[i + 2], to[i + 3]);
+      unpack_bf16(part.z, to[i + 4], to[i + 5]);
+      unpack_bf16(part.w, to[i + 6], to[i + 7]);
     }
   }
 }
@@ -64,18 +76,16 @@ __device__ void store(T* p, const float (&from)[N]) {
     for (int i = 0; i < N; i += 4)
       *reinterpret_cast<float4*>(p + i) =
           make_float4(from[i], from[i + 1], from[i + 2], from[i + 3]);
+  } else if constexpr (N == 4) {
+    *reinterpret_cast<uint2*>(p) =
+        make_uint2(pack_bf16(from[0], from[1]), pack_bf16(from[2], from[3]));
   } else {
+    static_assert(N % 8 == 0);
 #pragma unroll
-    for (int i = 0; i < N; i += 8) {
-      unsigned words[4];
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        const unsigned low = __bfloat16_as_ushort(__float2bfloat16_rn(from[i + 2 * j]));
-        const unsigned high = __bfloat16_as_ushort(__float2bfloat16_rn(from[i + 2 * j + 1]));
-        words[j] = low | high << 16;
-      }
-      *reinterpret_cast<uint4*>(p + i) = make_uint4(words[0], words[1], words[2], words[3]);
-    }
+    for (int i = 0; i < N; i += 8)
+      *reinterpret_cast<uint4*>(p + i) =
+          make_uint4(pack_bf16(from[i], from[i + 1]), pack_bf16(from[i + 2], from[i + 3]),
+                     pack_bf16(from[i + 4], from[i + 5]), pack_bf16(from[i + 6], from[i + 7]));
   }
 }
 
