@@ -1,0 +1,132 @@
+#include "tests/simt/device/memory.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <sys/mman.h>
+
+#include "tests/simt/checker.h"
+#include "tests/simt/options.h"
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace orchid::simt {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kRange = std::size_t{1} << 40;  // addresses only: they cost nothing
+constexpr std::size_t kAlignment = 256;               // as cudaMalloc
+constexpr std::size_t kRedZone = 256;
+
+std::size_t round_up(std::size_t bytes, std::size_t step) {
+  return (bytes + step - 1) / step * step;
+}
+
+}  // namespace
+
+DeviceMemory& device_memory() {
+  static auto* memory = new DeviceMemory;  // outlives whatever frees its blocks at exit
+  return *memory;
+}
+
+void DeviceMemory::reserve() {
+  if (base_) return;
+  void* range =
+      mmap(nullptr, kRange, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (range == MAP_FAILED) {
+    std::perror("simt: no addresses for device memory");
+    std::abort();
+  }
+  base_ = static_cast<char*>(range);
+}
+
+void DeviceMemory::open() {
+  if (open_++ == 0 && top_) mprotect(base_, top_, PROT_READ | PROT_WRITE);
+}
+
+void DeviceMemory::close() {
+  if (--open_ == 0 && top_) mprotect(base_, top_, PROT_NONE);
+}
+
+void* DeviceMemory::allocate(std::size_t bytes) {
+  reserve();
+  // Each block ends on a page, so that freed ones can go back to the system whole.
+  const std::size_t total = round_up(kRedZone + round_up(bytes, kAlignment) + kRedZone, kPage);
+  if (bytes > options().memory || in_use_ + bytes > options().memory || top_ + total > kRange)
+    return nullptr;
+  open();
+  char* start = base_ + top_;
+  mprotect(start, total, PROT_READ | PROT_WRITE);
+  top_ += total;
+  in_use_ += bytes;
+  char* block = start + kRedZone;
+  const Block& sizes = blocks_[block] = {bytes, bytes};
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_poison_memory_region(start, total);
+#endif
+  poison(block, sizes);
+  close();
+  return block;
+}
+
+void DeviceMemory::poison(char* block, const Block& sizes) {
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_unpoison_memory_region(block, sizes.capacity);
+#endif
+  std::memset(block, 0xFF, sizes.capacity);
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_poison_memory_region(block + sizes.bytes, sizes.capacity - sizes.bytes);
+#endif
+  if (checker) checker->allocate(block, sizes.bytes);
+}
+
+bool DeviceMemory::renew(void* block, std::size_t bytes) {
+  const auto found = blocks_.find(static_cast<char*>(block));
+  if (found == blocks_.end() || bytes > found->second.capacity) return false;
+  found->second.bytes = bytes;
+  open();
+  poison(found->first, found->second);
+  close();
+  return true;
+}
+
+bool DeviceMemory::release(void* block) {
+  const auto found = blocks_.find(static_cast<char*>(block));
+  if (found == blocks_.end()) return false;
+  const std::size_t capacity = found->second.capacity;
+  if (checker) checker->release(block);
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_poison_memory_region(block, capacity);
+#endif
+  char* start = found->first - kRedZone;
+  madvise(start, round_up(2 * kRedZone + round_up(capacity, kAlignment), kPage), MADV_DONTNEED);
+  in_use_ -= capacity;
+  blocks_.erase(found);
+  return true;
+}
+
+bool DeviceMemory::contains(const void* address) const {
+  const auto* at = static_cast<const char*>(address);
+  return base_ && at >= base_ && at < base_ + kRange;
+}
+
+const std::pair<char* const, DeviceMemory::Block>* DeviceMemory::find(const void* address) const {
+  auto next = blocks_.upper_bound(static_cast<char*>(const_cast<void*>(address)));
+  return next == blocks_.begin() ? nullptr : &*--next;
+}
+
+bool DeviceMemory::holds(const void* address, std::size_t bytes) const {
+  const auto* block = find(address);
+  return block &&
+         static_cast<const char*>(address) + bytes <= block->first + block->second.capacity;
+}
+
+bool DeviceMemory::valid(const void* address, std::size_t bytes) const {
+  const auto* block = find(address);
+  return block && static_cast<const char*>(address) + bytes <= block->first + block->second.bytes;
+}
+
+}  // namespace orchid::simt
