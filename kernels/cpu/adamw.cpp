@@ -1,6 +1,7 @@
 #include "kernels/ops/adamw.h"
 
 #include <cmath>
+#include <vector>
 
 #include "kernels/cpu/pointwise.h"
 
@@ -21,29 +22,86 @@ double sum_of_squares(const T* x, std::int64_t n) {
   return sum;
 }
 
+/// Settings of the elements [begin, end).
+struct Range {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  double rate = 0;
+  double decay = 0;
+};
+
+std::vector<Range> ranges_of(const AdamW& op) {
+  const std::int64_t n = op.value->count();
+  if (!op.ranges.defined()) return {{0, n, op.rate, op.decay}};
+  const double* row = op.ranges->data<double>();
+  std::vector<Range> ranges;
+  std::int64_t begin = 0;
+  for (std::int64_t i = 0; i < op.ranges->shape()[0]; ++i, row += 3) {
+    const auto end = static_cast<std::int64_t>(row[0]);
+    ORCHID_CHECK(end >= begin && end <= n, AdamW::name, ": ranges[", i, "]: expected an end in [",
+                 begin, ", ", n, "], got ", row[0]);
+    const double rate = op.rate * row[1];
+    ranges.push_back({begin, end, rate, (op.decoupled ? op.rate : rate) * row[2]});
+    begin = end;
+  }
+  ORCHID_CHECK(begin == n, AdamW::name, ": ranges: expected the last end to be ", n, ", got ",
+               begin);
+  return ranges;
+}
+
+template <class T>
+void update(const Context& ctx, const AdamW& op, const Range& range, double t, double grad_scale) {
+  T *const values = op.value->data<T>() + range.begin, *const first = op.m->data<T>() + range.begin;
+  T* const second = op.v->data<T>() + range.begin;
+  const T* const grads = op.grad->data<T>() + range.begin;
+  const double step_size = range.rate / (1.0 - std::pow(op.beta1, t));
+  const double root_correction = 1.0 / std::sqrt(1.0 - std::pow(op.beta2, t));
+  const T keep = static_cast<T>(1.0 - range.decay), size = static_cast<T>(step_size);
+  const T correction = static_cast<T>(root_correction), eps = static_cast<T>(op.epsilon);
+  const T b1 = static_cast<T>(op.beta1), c1 = static_cast<T>(1.0 - op.beta1);
+  const T b2 = static_cast<T>(op.beta2), c2 = static_cast<T>(1.0 - op.beta2);
+  const T scale = static_cast<T>(grad_scale);
+  cpu::for_each_element(ctx, range.end - range.begin, [=](std::int64_t i) {
+    const T g = scale * grads[i];
+    const T mean = b1 * first[i] + c1 * g, square = b2 * second[i] + c2 * g * g;
+    first[i] = mean;
+    second[i] = square;
+    values[i] = keep * values[i] - size * mean / (std::sqrt(square) * correction + eps);
+  });
+}
+
+double control_value(const Tensor& control, Control which) {
+  return control.data<double>()[static_cast<int>(which)];
+}
+
 }  // namespace
 
 void AdamW::cpu(Context& ctx) const {
-  const double t = static_cast<double>(step);
-  const double step_size = rate / (1.0 - std::pow(beta1, t));
-  const double root_correction = 1.0 / std::sqrt(1.0 - std::pow(beta2, t));
+  if (control.defined() && control_value(*control, Control::apply) == 0) return;
+  const double t = static_cast<double>(applied.defined() ? *applied->data<std::int64_t>() : step);
+  const double scale = control.defined() ? control_value(*control, Control::scale) : grad_scale;
   dispatch_float(value->dtype(), [&](auto zero) {
     using T = decltype(zero);
-    T *const values = value->data<T>(), *const first = m->data<T>(), *const second = v->data<T>();
-    const T* const grads = grad->data<T>();
-    const T keep = static_cast<T>(1.0 - decay), size = static_cast<T>(step_size);
-    const T correction = static_cast<T>(root_correction), eps = static_cast<T>(epsilon);
-    const T b1 = static_cast<T>(beta1), c1 = static_cast<T>(1.0 - beta1);
-    const T b2 = static_cast<T>(beta2), c2 = static_cast<T>(1.0 - beta2);
-    const T scale = static_cast<T>(grad_scale);
-    cpu::for_each_element(ctx, value->count(), [=](std::int64_t i) {
-      const T g = scale * grads[i];
-      const T mean = b1 * first[i] + c1 * g, square = b2 * second[i] + c2 * g * g;
-      first[i] = mean;
-      second[i] = square;
-      values[i] = keep * values[i] - size * mean / (std::sqrt(square) * correction + eps);
-    });
+    for (const Range& range : ranges_of(*this)) update<T>(ctx, *this, range, t, scale);
+    if (!product.defined()) return;
+    const T* const values = value->data<T>();
+    Bfloat16* const rounded = product->data<Bfloat16>();
+    cpu::for_each_element(ctx, value->count(),
+                          [=](std::int64_t i) { rounded[i] = Bfloat16(values[i]); });
   });
+}
+
+void ClipScale::cpu(Context&) const {
+  const double loss = score->data<double>()[0];
+  const double norm = std::sqrt(*sum_of_squares->data<double>()) * mean;
+  const bool apply = std::isfinite(loss) && std::isfinite(norm);
+  const double clip = clip_norm > 0 ? std::min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
+  double* const out = control->data<double>();
+  out[static_cast<int>(Control::scale)] = mean * clip;
+  out[static_cast<int>(Control::apply)] = apply ? 1 : 0;
+  out[static_cast<int>(Control::norm)] = norm;
+  out[static_cast<int>(Control::loss)] = loss;
+  *applied->data<std::int64_t>() += apply ? 1 : 0;
 }
 
 void SumOfSquares::cpu(Context& ctx) const {

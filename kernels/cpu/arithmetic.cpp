@@ -5,6 +5,16 @@
 #include "kernels/cpu/pointwise.h"
 
 namespace orchid::ops {
+namespace {
+
+/// dispatch_float, and bf16.
+template <class Body>
+void dispatch_cast(DType dtype, const Body& body) {
+  if (dtype == DType::bf16) return body(Bfloat16{});
+  dispatch_float(dtype, body);
+}
+
+}  // namespace
 
 void Fill::cpu(Context& ctx) const {
   dispatch_float(y->dtype(), [&](auto zero) {
@@ -76,6 +86,27 @@ void MaskRows::cpu(Context& ctx) const {
       for (std::int64_t c = 0; c < width; ++c) to[c] = factor * from[c];
     });
   });
+}
+
+void Cast::cpu(Context& ctx) const {
+  dispatch_cast(x->dtype(), [&](auto from) {
+    dispatch_cast(y->dtype(), [&](auto to) {
+      const auto* const in = x->data<decltype(from)>();
+      auto* const out = y->data<decltype(to)>();
+      cpu::for_each_element(ctx, x->count(),
+                            [=](std::int64_t i) { out[i] = static_cast<decltype(to)>(in[i]); });
+    });
+  });
+}
+
+void AddScore::cpu(Context&) const {
+  double total = 0, hits = 0;
+  for (std::int64_t row = 0; row < loss->count(); ++row) {
+    total += loss->data<double>()[row];
+    hits += correct->data<std::int32_t>()[row];
+  }
+  sums->data<double>()[0] += total;
+  sums->data<double>()[1] += hits;
 }
 
 }  // namespace orchid::ops

@@ -32,6 +32,9 @@ void Dropout::cpu(Context& ctx) const {
   // Kept are the words from rate * 2^32 on.
   const auto bound = static_cast<std::uint32_t>(std::min(std::ceil(rate * 0x1p32), 0x1p32 - 1));
   const Philox philox(seed, RandomPurpose::dropout);
+  const std::uint64_t drawn =
+      item + (step.defined() ? static_cast<std::uint64_t>(*step->data<std::int64_t>()) : 0) *
+                 kDropoutSites;
   dispatch_float(x->dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* const in = x->data<T>();
@@ -41,7 +44,7 @@ void Dropout::cpu(Context& ctx) const {
     cpu::parallel_for(ctx, blocks, 16, [&](std::int64_t begin, std::int64_t end) {
       std::uint32_t words[4 * kGroups];
       for (std::int64_t block = begin; block < end; ++block) {
-        draw(philox, item, block * kGroups, words);
+        draw(philox, drawn, block * kGroups, words);
         const std::int64_t first = block * 4 * kGroups, count = std::min(n - first, 4 * kGroups);
         keep(in + first, words, bound, scale, out + first, count);
       }

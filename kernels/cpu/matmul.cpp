@@ -34,6 +34,7 @@ void MatmulAccumulate::cpu(Context& ctx) const {
     multiply<T>(ctx, *a, *b, nullptr, *c,
                 {.m = 0, .n = 0, .k = 0, .transpose_a = transpose_a, .transpose_b = transpose_b},
                 cpu::Update::accumulate);
+    if (a_sums.defined()) cpu::add_row_sums<T>(ctx, *a, *a_sums);
   });
 }
 

@@ -10,12 +10,20 @@ namespace orchid::ops {
 ///   value -= rate / (1 - beta1^t) * m / ( sqrt(v) / sqrt(1 - beta2^t) + epsilon )
 /// `decay` is rate * lambda (AdamW, Loshchilov and Hutter) or (rate / peak rate) * lambda
 /// ("decoupled AdamW" of the M2 recipe): the caller decides.
+/// With `ranges`, each range of elements has a peak rate and a lambda of its own; `rate` is then
+/// the schedule's factor, and `decay` is ignored: rate times the peak rate, and decay by
+/// `decoupled`.
 struct AdamW {
   static constexpr const char* name = "adamw";
-  Acc value;  ///< (n)
-  In grad;    ///< (n)
-  Acc m;      ///< (n)
-  Acc v;      ///< (n)
+  Acc value;              ///< (n)
+  In grad;                ///< (n)
+  Acc m;                  ///< (n)
+  Acc v;                  ///< (n)
+  OptionalIn ranges{};    ///< (S, 3) f64: the end of a range, its peak rate and its lambda; ends
+                          ///< ascend, and the last is n
+  OptionalIn control{};   ///< of ClipScale: gives grad_scale, and whether anything is changed
+  OptionalIn applied{};   ///< of ClipScale: gives step
+  OptionalOut product{};  ///< (n) bf16: the new values again, for products
   double rate = 0;
   double decay = 0;
   double beta1 = 0.9;
@@ -23,8 +31,31 @@ struct AdamW {
   double epsilon = 1e-8;
   double grad_scale = 1;
   std::int64_t step = 1;
+  bool decoupled = false;  ///< with ranges: decay = factor * lambda, not factor * peak * lambda
 
-  ORCHID_OPERANDS(value, grad, m, v)
+  ORCHID_OPERANDS(value, grad, m, v, ranges, control, applied, product)
+  void check() const;
+  void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
+};
+
+/// Where ClipScale puts its results.
+enum class Control { scale, apply, norm, loss };
+inline constexpr std::int64_t kControls = 4;
+
+/// Decides, where the numbers lie, about the update with gradients summed over a batch:
+///   norm = mean * sqrt(sum_of_squares),  apply = [ norm and loss are finite ],
+///   scale = mean * min(1, clip_norm / (norm + 1e-6)), or mean if clip_norm is 0
+struct ClipScale {
+  static constexpr const char* name = "clip_scale";
+  In sum_of_squares;  ///< (1) f64, of the gradients
+  In score;           ///< f64, of AddScore: the summed loss first
+  Out control;        ///< (4) f64: scale, apply (0 or 1), norm, loss as in score
+  Acc applied;        ///< (1) i64: gains apply, so it counts the updates
+  double mean = 1;    ///< 1 / the number of targets
+  double clip_norm = 0;
+
+  ORCHID_OPERANDS(sum_of_squares, score, control, applied)
   void check() const;
   void cpu(Context&) const;
   ORCHID_CUDA_PART void cuda(Context&) const;

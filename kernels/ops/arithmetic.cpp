@@ -41,4 +41,17 @@ void MaskRows::check() const {
   check_shape(name, "y", *y, shape);
 }
 
+void Cast::check() const {
+  check_shape(name, "y", *y, x->shape());
+}
+
+void AddScore::check() const {
+  ORCHID_CHECK(loss->shape().rank() == 1, name, ": loss: expected (M), got ", loss->shape());
+  check_dtype(name, "loss", *loss, DType::f64);
+  check_shape(name, "correct", *correct, loss->shape());
+  check_dtype(name, "correct", *correct, DType::i32);
+  check_shape(name, "sums", *sums, {2});
+  check_dtype(name, "sums", *sums, DType::f64);
+}
+
 }  // namespace orchid::ops

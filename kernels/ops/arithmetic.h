@@ -81,4 +81,30 @@ struct MaskRows {
   ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
+/// y = x in another element type, rounded to nearest.
+struct Cast {
+  static constexpr const char* name = "cast";
+  In x;   ///< f32, f64 (on the CPU) or bf16
+  Out y;  ///< shape of x
+
+  ORCHID_OPERANDS(x, y)
+  void check() const;
+  void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
+};
+
+/// sums[0] += the sum of loss, sums[1] += that of correct, in an order that depends on M only: what
+/// CrossEntropy gave for M rows.
+struct AddScore {
+  static constexpr const char* name = "add_score";
+  In loss;     ///< (M) f64
+  In correct;  ///< (M) i32
+  Acc sums;    ///< (2) f64
+
+  ORCHID_OPERANDS(loss, correct, sums)
+  void check() const;
+  void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
+};
+
 }  // namespace orchid::ops

@@ -28,34 +28,54 @@ void check_blocks(const char* op, const Tensor& x, const Tensor& weight, const c
   ORCHID_CHECK(x.shape().rank() > 0 && x.shape().last() == w[0] * w[2], op, ": x: expected ",
                w[0] * w[2], " columns for weight ", w, ", got ", x.shape());
   check_shape(op, y_name, y, x.shape().with_last(w[0] * w[1]));
+  check_dtype(op, "weight", weight, x.dtype());
+  check_dtype(op, y_name, y, x.dtype());
 }
 
 }  // namespace
 
 void Matmul::check() const {
   check_product(name, *a, *b, *c, transpose_a, transpose_b);
-  if (bias.defined()) check_shape(name, "bias", *bias, {c->shape().last()});
+  check_dtype(name, "b", *b, a->dtype());
+  check_dtype(name, "c", *c, a->dtype());
+  if (!bias.defined()) return;
+  check_shape(name, "bias", *bias, {c->shape().last()});
+  check_dtype(name, "bias", *bias, accumulate_type(a->dtype()));
 }
 
 void MatmulAccumulate::check() const {
   check_product(name, *a, *b, *c, transpose_a, transpose_b);
+  check_dtype(name, "b", *b, a->dtype());
+  check_dtype(name, "c", *c, accumulate_type(a->dtype()));
+  if (!a_sums.defined()) return;
+  ORCHID_CHECK(transpose_a, name, ": a_sums: expected a product with transpose_a");
+  check_shape(name, "a_sums", *a_sums, {a->shape().last()});
+  check_dtype(name, "a_sums", *a_sums, accumulate_type(a->dtype()));
 }
 
 void BiasGrad::check() const {
   ORCHID_CHECK(dy->shape().rank() > 0, name, ": dy: expected (R, C), got a scalar");
   check_shape(name, "db", *db, {dy->shape().last()});
+  check_dtype(name, "db", *db, accumulate_type(dy->dtype()));
 }
 
 void BlockDiagonal::check() const {
   check_blocks(name, *x, *weight, "y", *y);
-  if (bias.defined()) check_shape(name, "bias", *bias, {y->shape().last()});
+  if (!bias.defined()) return;
+  check_shape(name, "bias", *bias, {y->shape().last()});
+  check_dtype(name, "bias", *bias, accumulate_type(x->dtype()));
 }
 
 void BlockDiagonalGrad::check() const {
   check_blocks(name, *x, *weight, "dy", *dy);
+  const DType sums = accumulate_type(x->dtype());
   check_shape(name, "dx", *dx, x->shape());
+  check_dtype(name, "dx", *dx, x->dtype());
   check_shape(name, "dweight", *dweight, weight->shape());
-  if (dbias.defined()) check_shape(name, "dbias", *dbias, {dy->shape().last()});
+  check_dtype(name, "dweight", *dweight, sums);
+  if (!dbias.defined()) return;
+  check_shape(name, "dbias", *dbias, {dy->shape().last()});
+  check_dtype(name, "dbias", *dbias, sums);
 }
 
 }  // namespace orchid::ops

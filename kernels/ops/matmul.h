@@ -10,8 +10,8 @@ struct Matmul {
   static constexpr const char* name = "matmul";
   In a;             ///< (M, K), or (K, M) with transpose_a
   In b;             ///< (K, N), or (N, K) with transpose_b
-  OptionalIn bias;  ///< (N), added to each row
-  Out c;            ///< (M, N)
+  OptionalIn bias;  ///< (N), accumulate_type, added to each row
+  Out c;            ///< (M, N), of the type of a and b
   bool transpose_a = false;
   bool transpose_b = false;
 
@@ -25,16 +25,18 @@ struct Matmul {
   ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
-/// c += op(a) op(b): weight gradients (dW += dy^T x).
+/// c += op(a) op(b): weight gradients (dW += dy^T x), and with them those of the bias.
 struct MatmulAccumulate {
   static constexpr const char* name = "matmul_accumulate";
   In a;
   In b;
-  Acc c;
+  Acc c;                 ///< accumulate_type
+  OptionalAcc a_sums{};  ///< (M), accumulate_type, only with transpose_a: gains the sums of the
+                         ///< columns of a as stored, the bias gradient where a is dy
   bool transpose_a = false;
   bool transpose_b = false;
 
-  ORCHID_OPERANDS(a, b, c)
+  ORCHID_OPERANDS(a, b, c, a_sums)
   double flops() const {
     return 2.0 * static_cast<double>(c->count()) *
            static_cast<double>(transpose_a ? a->shape().rows() : a->shape().last());
@@ -48,7 +50,7 @@ struct MatmulAccumulate {
 struct BiasGrad {
   static constexpr const char* name = "bias_grad";
   In dy;   ///< (R, C)
-  Acc db;  ///< (C)
+  Acc db;  ///< (C), accumulate_type
 
   ORCHID_OPERANDS(dy, db)
   void check() const;
@@ -60,8 +62,8 @@ struct BiasGrad {
 struct BlockDiagonal {
   static constexpr const char* name = "block_diagonal";
   In x;             ///< (R, b p)
-  In weight;        ///< (b, q, p)
-  OptionalIn bias;  ///< (b q)
+  In weight;        ///< (b, q, p), of the type of x
+  OptionalIn bias;  ///< (b q), accumulate_type
   Out y;            ///< (R, b q)
 
   ORCHID_OPERANDS(x, weight, bias, y)
@@ -80,8 +82,8 @@ struct BlockDiagonalGrad {
   In x;               ///< (R, b p)
   In weight;          ///< (b, q, p)
   Out dx;             ///< (R, b p)
-  Acc dweight;        ///< (b, q, p)
-  OptionalAcc dbias;  ///< (b q)
+  Acc dweight;        ///< (b, q, p), accumulate_type
+  OptionalAcc dbias;  ///< (b q), accumulate_type
 
   ORCHID_OPERANDS(dy, x, weight, dx, dweight, dbias)
   double flops() const {

@@ -51,6 +51,147 @@ TEST_CASE("adamw without a gradient only decays", "[ops][adamw]") {
   check_equal("value", download(value), Array(3, 1.5));
 }
 
+TEST_CASE("adamw with ranges is adamw on each range", "[ops][adamw]") {
+  // Ends that are no multiples of the vector width, an empty range, and enough for many blocks.
+  const std::vector<std::int64_t> ends{3, 3, 64, 5000, 5001, 9011};
+  const std::int64_t n = ends.back();
+  const bool decoupled = GENERATE(false, true);
+  const double factor = 0.75;
+  const Array value = random_array(n, 1), grad = random_array(n, 2);
+  for_each_compute([&](Context& ctx, DType, Tolerance) {
+    Tensor one = upload(ctx, value, {n}), parts = upload(ctx, value, {n});
+    Tensor m = filled(ctx, {n}, 0.125), v = filled(ctx, {n}, 0.25);
+    Tensor m_parts = filled(ctx, {n}, 0.125), v_parts = filled(ctx, {n}, 0.25);
+    const Tensor tgrad = upload(ctx, grad, {n});
+    Array table;
+    std::int64_t begin = 0;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      const double peak = 0.01 * static_cast<double>(i + 1);
+      const double lambda = i % 2 == 0 ? 0.1 : 0.3;
+      table.insert(table.end(), {static_cast<double>(ends[i]), peak, lambda});
+      const Shape part{ends[i] - begin};
+      Tensor value_part = parts.slice(begin, part);
+      Tensor m_part = m_parts.slice(begin, part), v_part = v_parts.slice(begin, part);
+      const double rate = factor * peak;
+      run(ctx, ops::AdamW{.value = value_part,
+                          .grad = tgrad.slice(begin, part),
+                          .m = m_part,
+                          .v = v_part,
+                          .rate = rate,
+                          .decay = (decoupled ? factor : rate) * lambda,
+                          .step = 3});
+      begin = ends[i];
+    }
+    const Tensor ranges =
+        upload(ctx, table, {static_cast<std::int64_t>(ends.size()), 3}, DType::f64);
+    run(ctx, ops::AdamW{.value = one,
+                        .grad = tgrad,
+                        .m = m,
+                        .v = v,
+                        .ranges = ranges,
+                        .rate = factor,
+                        .step = 3,
+                        .decoupled = decoupled});
+    check_equal("value", download(one), download(parts));
+    check_equal("m", download(m), download(m_parts));
+    check_equal("v", download(v), download(v_parts));
+  });
+}
+
+TEST_CASE("adamw takes its scale and its step from clip_scale, and writes a bf16 copy",
+          "[ops][adamw]") {
+  const std::int64_t n = GENERATE(1, 8, 17, 4099);
+  const Array value = random_array(n, 1), grad = random_array(n, 2);
+  for_each_compute([&](Context& ctx, DType, Tolerance) {
+    const Tensor tgrad = upload(ctx, grad, {n});
+    Tensor expected = upload(ctx, value, {n}), got = upload(ctx, value, {n});
+    Tensor m = filled(ctx, {n}, 0.125), v = filled(ctx, {n}, 0.25);
+    Tensor m2 = filled(ctx, {n}, 0.125), v2 = filled(ctx, {n}, 0.25);
+    Tensor copy = upload(ctx, Array(static_cast<std::size_t>(n), NAN), {n}, DType::bf16);
+    run(ctx, ops::AdamW{.value = expected,
+                        .grad = tgrad,
+                        .m = m,
+                        .v = v,
+                        .rate = 0.1,
+                        .grad_scale = 0.25,
+                        .step = 7});
+    const auto update = [&](double apply) {
+      const Tensor control = upload(ctx, Array{0.25, apply, 1, 1}, {ops::kControls}, DType::f64);
+      const Tensor applied = upload(ctx, Array{7}, {1}, DType::i64);
+      run(ctx, ops::AdamW{.value = got,
+                          .grad = tgrad,
+                          .m = m2,
+                          .v = v2,
+                          .control = control,
+                          .applied = applied,
+                          .product = copy,
+                          .rate = 0.1});
+    };
+    update(0);
+    check_equal("value, not applied", download(got), download(upload(ctx, value, {n})));
+    check_equal("m, not applied", download(m2), Array(static_cast<std::size_t>(n), 0.125));
+    CHECK(std::isnan(download(copy)[0]));
+    update(1);
+    check_equal("value", download(got), download(expected));
+    check_equal("m", download(m2), download(m));
+    check_equal("v", download(v2), download(v));
+    Array rounded;
+    for (const double x : download(got)) rounded.push_back(Bfloat16(x));
+    check_equal("product", download(copy), rounded);
+  });
+}
+
+TEST_CASE("clip_scale decides about an update", "[ops][adamw]") {
+  struct Case {
+    double sum, loss, clip_norm, scale, apply;
+  };
+  const double mean = 0.125;
+  // The norm of the mean gradient is 0.5.
+  for (const Case& c :
+       {Case{16, 3, 0, mean, 1}, Case{16, 3, 2, mean, 1},
+        Case{16, 3, 0.25, mean * (0.25 / (0.5 + 1e-6)), 1}, Case{16, NAN, 0, mean, 0},
+        Case{INFINITY, 3, 0, mean, 0}, Case{NAN, 3, 0, mean, 0}, Case{16, -INFINITY, 0, mean, 0}}) {
+    INFO("sum " << c.sum << ", loss " << c.loss << ", clip " << c.clip_norm);
+    Context& ctx = test_context();
+    const Tensor sum = upload(ctx, Array{c.sum}, {1}, DType::f64);
+    const Tensor score = upload(ctx, Array{c.loss, 2}, {2}, DType::f64);
+    Tensor control = upload(ctx, Array(4, NAN), {ops::kControls}, DType::f64);
+    Tensor applied = upload(ctx, Array{41}, {1}, DType::i64);
+    run(ctx, ops::ClipScale{.sum_of_squares = sum,
+                            .score = score,
+                            .control = control,
+                            .applied = applied,
+                            .mean = mean,
+                            .clip_norm = c.clip_norm});
+    const Array got = download(control);
+    CHECK(got[1] == c.apply);
+    CHECK(download(applied) == Array{41 + c.apply});
+    if (c.apply == 0) continue;
+    CHECK(got == Array{c.scale, 1, std::sqrt(c.sum) * mean, c.loss});
+  }
+}
+
+TEST_CASE("adamw and clip_scale refuse operands that do not fit", "[ops][adamw]") {
+  Context& ctx = test_context();
+  Tensor value = filled(ctx, {3}, 2), m = filled(ctx, {3}, 0), copy = filled(ctx, {3}, 0);
+  const Tensor grad = filled(ctx, {3}, 0), table = filled(ctx, {1, 3}, 3);
+  require_error(
+      [&] { run(ctx, ops::AdamW{.value = value, .grad = grad, .m = m, .v = m, .ranges = table}); },
+      "adamw: ranges: expected f64, got f32");
+  require_error(
+      [&] { run(ctx, ops::AdamW{.value = value, .grad = grad, .m = m, .v = m, .product = copy}); },
+      "adamw: product: expected bf16, got f32");
+  Tensor control = upload(ctx, Array(3, 0.0), {3}, DType::f64);
+  Tensor count = upload(ctx, Array{0}, {1}, DType::i64);
+  const Tensor sum = upload(ctx, Array{0}, {1}, DType::f64);
+  require_error(
+      [&] {
+        run(ctx, ops::ClipScale{
+                     .sum_of_squares = sum, .score = sum, .control = control, .applied = count});
+      },
+      "clip_scale: control: expected (4), got (3)");
+}
+
 TEST_CASE("adamw refuses a step before the first", "[ops][adamw]") {
   Context& ctx = test_context();
   Tensor value = filled(ctx, {3}, 2), m = filled(ctx, {3}, 0), v = filled(ctx, {4}, 0);

@@ -130,3 +130,48 @@ TEST_CASE("mask_rows refuses a mask of another shape", "[ops][arithmetic]") {
   require_error([&] { run(ctx, ops::MaskRows{.x = x, .mask = mask, .y = y}); },
                 "mask_rows: mask: expected (2, 3), got (2, 2)");
 }
+
+TEST_CASE("cast rounds to bf16 and back", "[ops][arithmetic]") {
+  for (const std::int64_t n : kCounts) {
+    Array x = scaled(random_array(n, 1), 1.0 / 3);
+    if (n > 6) {  // ties of the rounding, and what has no other half
+      const Array ends{1 + 0x1p-8, 1 + 3 * 0x1p-8, -INFINITY, 3.4e38, 1e-40, -0.0};
+      std::copy(ends.begin(), ends.end(), x.begin());
+    }
+    Context& ctx = test_context();
+    const Tensor tx = upload(ctx, x, {n});
+    Tensor half = upload(ctx, Array(x.size(), NAN), {n}, DType::bf16), back = poisoned(ctx, {n});
+    Array rounded;
+    for (const double value : x) rounded.push_back(Bfloat16(value));
+    run(ctx, ops::Cast{.x = tx, .y = half});
+    check_equal("bf16", download(half), rounded);
+    run(ctx, ops::Cast{.x = half, .y = back});
+    check_equal("f32", download(back), rounded);
+    run(ctx, ops::Cast{.x = tx, .y = back});
+    check_equal("the same type", download(back), download(tx));
+  }
+}
+
+TEST_CASE("add_score sums losses and hits", "[ops][arithmetic]") {
+  for (const std::int64_t n : {0, 1, 31, 1000, 40'009}) {
+    const Array loss = random_array(n, 1);
+    Array correct = random_array(n, 2);
+    double total = 3, hits = 5;
+    for (std::size_t i = 0; i < loss.size(); ++i) {
+      correct[i] = correct[i] > 0 ? 1 : 0;
+      total += loss[i];
+      hits += correct[i];
+    }
+    Context& ctx = test_context();
+    const Tensor tloss = upload(ctx, loss, {n}, DType::f64);
+    const Tensor tcorrect = upload(ctx, correct, {n}, DType::i32);
+    Tensor sums = upload(ctx, Array{3, 5}, {2}, DType::f64);
+    run(ctx, ops::AddScore{.loss = tloss, .correct = tcorrect, .sums = sums});
+    CHECK(download(sums) == Array{total, hits});  // bf16 losses: every sum is exact
+  }
+  Context& ctx = test_context();
+  const Tensor loss = filled(ctx, {3}, 1), correct = upload_i32(ctx, {1, 0, 1}, {3});
+  Tensor sums = upload(ctx, Array{0, 0}, {2}, DType::f64);
+  require_error([&] { run(ctx, ops::AddScore{.loss = loss, .correct = correct, .sums = sums}); },
+                "add_score: loss: expected f64, got f32");
+}

@@ -25,7 +25,7 @@ TEST_CASE("dropout keeps what the Philox word of each element says, also in plac
   const std::uint64_t seed = 0x123456789abcdef0, item = GENERATE(7ull, 0xfedcba9876543210ull);
   const Array x = random_array(n, 1);
   const Array expected = reference::dropout(x, uniforms(n, seed, item), rate);
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+  for_each_precision([&](Context& ctx, DType, Tolerance tolerance) {
     Tensor tx = upload(ctx, x, {n}), y = poisoned(ctx, {n});
     run(ctx, ops::Dropout{.x = tx, .y = y, .rate = rate, .seed = seed, .item = item});
     if (n == 1 && expected[0] == 0) return check_equal("y", download(y), expected);
@@ -33,6 +33,25 @@ TEST_CASE("dropout keeps what the Philox word of each element says, also in plac
     run(ctx, ops::Dropout{.x = tx, .y = tx, .rate = rate, .seed = seed, .item = item});
     check_equal("y in x", download(tx), download(y));
   });
+}
+
+TEST_CASE("dropout adds a step from memory to its item", "[ops][dropout]") {
+  Context& ctx = test_context();
+  const Tensor x = upload(ctx, random_array(301, 1), {301});
+  Tensor y = poisoned(ctx, {301}), expected = poisoned(ctx, {301});
+  for (const double step : {0.0, 1.0, 70'000.0}) {
+    const Tensor tstep = upload(ctx, Array{step}, {1}, DType::i64);
+    run(ctx, ops::Dropout{.x = x, .y = y, .step = tstep, .rate = 0.5, .seed = 5, .item = 6});
+    run(ctx, ops::Dropout{.x = x,
+                          .y = expected,
+                          .rate = 0.5,
+                          .seed = 5,
+                          .item = 6 + static_cast<std::uint64_t>(step) * ops::kDropoutSites});
+    check_equal("y", download(y), download(expected));
+  }
+  const Tensor real = filled(ctx, {1}, 1);
+  require_error([&] { run(ctx, ops::Dropout{.x = x, .y = y, .step = real, .rate = 0.5}); },
+                "dropout: step: expected i64, got f32");
 }
 
 TEST_CASE("dropout of rate 0 changes nothing", "[ops][dropout]") {

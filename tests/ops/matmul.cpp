@@ -85,6 +85,26 @@ TEST_CASE("the gradients of a Linear layer are products", "[ops][matmul]") {
   });
 }
 
+TEST_CASE("a weight gradient's product also sums its rows for the bias", "[ops][matmul]") {
+  const std::int64_t rows = GENERATE(0, 1, 7, 200), M = GENERATE(1, 7, 16, 33), N = 5;
+  const Array dy = random_array(rows * M, 1), x = random_array(rows * N, 2);
+  Array sums(static_cast<std::size_t>(M), 2.0);
+  for (std::size_t i = 0; i < dy.size(); ++i) sums[i % sums.size()] += dy[i];
+  const Array product_of_both = product({.m = M, .n = N, .k = rows}, true, false)(dy, x);
+  for_each_precision([&](Context& ctx, DType, Tolerance) {
+    const Tensor tdy = upload(ctx, dy, {rows, M}), tx = upload(ctx, x, {rows, N});
+    Tensor dw = filled_f(ctx, {M, N}, 0.5), db = filled_f(ctx, {M}, 2);
+    run(ctx, ops::MatmulAccumulate{.a = tdy, .b = tx, .c = dw, .a_sums = db, .transpose_a = true});
+    check_close("dw", dw, added_to(0.5, product_of_both), kF32);
+    check_close("db", db, sums, kF32);
+  });
+  Context& ctx = test_context();
+  const Tensor a = filled(ctx, {M, M}, 1);
+  Tensor c = filled(ctx, {M, M}, 0), db = filled(ctx, {M}, 0);
+  require_error([&] { run(ctx, ops::MatmulAccumulate{.a = a, .b = a, .c = c, .a_sums = db}); },
+                "matmul_accumulate: a_sums: expected a product with transpose_a");
+}
+
 TEST_CASE("products of nothing are zero", "[ops][matmul]") {
   for_each_compute([&](Context& ctx, DType, Tolerance) {
     const Tensor no_rows = ctx.empty({0, 3}), bias = filled(ctx, {3}, 2);
