@@ -22,6 +22,9 @@ class Philox {
   constexpr Philox(std::uint64_t seed, RandomPurpose purpose)
       : key_(mix(seed + 0x9E3779B97F4A7C15ull * static_cast<std::uint64_t>(purpose))) {}
 
+  /// What seed and purpose come to: for code that makes the words elsewhere.
+  constexpr std::uint64_t key() const { return key_; }
+
   /// Four 32-bit words; `item` is a step, sample or tensor, `index` a position in it.
   constexpr std::array<std::uint32_t, 4> words(std::uint64_t item, std::uint64_t index) const {
     return rounds({low(index), high(index), low(item), high(item)}, {low(key_), high(key_)});

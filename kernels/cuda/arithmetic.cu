@@ -92,6 +92,40 @@ void run_move(Context& ctx, const char* name, const T* from, T* to, const std::u
          to, mask, s);
 }
 
+/// N elements a thread, where both types allow it.
+template <class From, class To, int N>
+__global__ void __launch_bounds__(kBlock) convert(const From* x, To* y, std::int64_t n) {
+  const std::int64_t i = grid_thread() * N;
+  if (i >= n) return;
+  float values[N];
+  load(x + i, values);
+  store(y + i, values);
+}
+
+/// One block: thread t sums rows t, t + kBlock, ..., then the sums are added in a tree. In double,
+/// as the op promises; M is a batch of targets.
+__global__ void __launch_bounds__(kBlock)
+    sum_scores(const double* loss, const std::int32_t* correct, std::int64_t rows, double* sums) {
+  ORCHID_SHARED(double, parts, [2][kBlock]);
+  const int self = static_cast<int>(threadIdx.x);
+  double total = 0, hits = 0;
+  for (std::int64_t row = self; row < rows; row += kBlock) {
+    total += loss[row];
+    hits += correct[row];
+  }
+  parts[0][self] = total;
+  parts[1][self] = hits;
+  __syncthreads();
+  for (int half = kBlock / 2; half > 0; half /= 2) {
+    if (self < half) {
+      parts[0][self] += parts[0][self + half];
+      parts[1][self] += parts[1][self + half];
+    }
+    __syncthreads();
+  }
+  if (self < 2) sums[self] += parts[self][0];
+}
+
 }  // namespace
 
 void Fill::cuda(Context& ctx) const {
@@ -148,6 +182,31 @@ void MaskRows::cuda(Context& ctx) const {
     run_move<T, false>(ctx, name, elements<T>(*x), elements<T>(*y), elements<std::uint8_t>(*mask),
                        {x->shape().rows(), width, width, 0, width, 0});
   });
+}
+
+void Cast::cuda(Context& ctx) const {
+  const std::int64_t n = x->count();
+  dispatch_cuda_float(x->dtype(), [&](auto from_zero) {
+    dispatch_cuda_float(y->dtype(), [&](auto to_zero) {
+      using From = decltype(from_zero);
+      using To = decltype(to_zero);
+      const From* const from = elements<From>(*x);
+      To* const to = elements<To>(*y);
+      constexpr int kN = 8;
+      const bool vectors = vectorizable<__nv_bfloat16>(n, from, to);
+      launch({.grid = blocks_for(n, kBlock, vectors ? kN : 1, INT32_MAX),
+              .block = kBlock,
+              .stream = stream_of(ctx),
+              .name = name},
+             vectors ? convert<From, To, kN> : convert<From, To, 1>, from, to, n);
+    });
+  });
+}
+
+void AddScore::cuda(Context& ctx) const {
+  launch({.grid = 1, .block = kBlock, .stream = stream_of(ctx), .name = name}, sum_scores,
+         elements<double>(*loss), elements<std::int32_t>(*correct), loss->count(),
+         elements<double>(*sums));
 }
 
 }  // namespace orchid::ops

@@ -80,7 +80,7 @@ inline cudaStream_t stream_of(const Context& ctx) {
 /// Blocks of `block` threads that cover `count` elements, each thread doing `per_thread`; at most
 /// `most` of them, for kernels that stride over the grid.
 inline unsigned blocks_for(std::int64_t count, std::int64_t block, std::int64_t per_thread = 1,
-                           std::int64_t most = 1 << 20) {
+                           std::int64_t most = INT32_MAX) {
   const std::int64_t per_block = block * per_thread;
   const std::int64_t blocks = (count + per_block - 1) / per_block;
   return static_cast<unsigned>(blocks < 1 ? 1 : blocks < most ? blocks : most);
