@@ -1,20 +1,14 @@
 #include "kernels/ops/transform.h"
 
-#include <cmath>
-
 #include "kernels/cpu/channel_tiles.h"
 #include "kernels/cpu/pair_bins.h"
+#include "kernels/ops/transform_scales.h"
 
 namespace orchid::cpu {
 namespace {
 
+using ops::BinScales;
 using ops::TransformKind;
-
-/// Factors of bin 0, of bin N/2 for even N (Fourier alone) and of all others, on top of the plain
-/// sum: sum_n x_n exp(..) or sum_n x_n cos(..) from samples to bins, and their adjoints back.
-struct Scales {
-  double first, rest, last;
-};
 
 /// One real transform of every channel, between the rows of a signal and those of a spectrum.
 template <class T>
@@ -24,7 +18,7 @@ struct Job {
   std::int64_t width;  ///< D
   std::int64_t bins;   ///< F
   RowOrder order;
-  Scales scales;
+  BinScales scales;
 
   T scale(std::int64_t f) const {
     if (f == 0) return static_cast<T>(scales.first);
@@ -117,7 +111,7 @@ void read_spectrum(const Job<Scalar<V>>& job, const Tile& tile, const Scalar<V>*
 
 template <class T>
 Job<T> make_job(Context& ctx, const Tensor& signal, TransformKind kind, std::int64_t length,
-                Scales scales) {
+                BinScales scales) {
   return {.plan = fft_plan<T>(ctx, length),
           .rows = signal.shape()[1],
           .width = signal.shape()[2],
@@ -166,7 +160,7 @@ void from_spectrum(Context& ctx, const Job<T>& job, const Tensor& spectrum, Tens
 }
 
 void signal_to_spectrum(Context& ctx, const Tensor& signal, Tensor& spectrum, TransformKind kind,
-                        std::int64_t length, Scales scales) {
+                        std::int64_t length, BinScales scales) {
   dispatch_float(signal.dtype(), [&](auto zero) {
     using T = decltype(zero);
     to_spectrum<T>(ctx, make_job<T>(ctx, signal, kind, length, scales), signal, spectrum);
@@ -174,38 +168,11 @@ void signal_to_spectrum(Context& ctx, const Tensor& signal, Tensor& spectrum, Tr
 }
 
 void spectrum_to_signal(Context& ctx, const Tensor& spectrum, Tensor& signal, TransformKind kind,
-                        std::int64_t length, Scales scales) {
+                        std::int64_t length, BinScales scales) {
   dispatch_float(signal.dtype(), [&](auto zero) {
     using T = decltype(zero);
     from_spectrum<T>(ctx, make_job<T>(ctx, signal, kind, length, scales), spectrum, signal);
   });
-}
-
-/// Four operators of a kind: T, its adjoint, T^-1, its adjoint.
-struct AllScales {
-  Scales forward, forward_adjoint, inverse, inverse_adjoint;
-};
-
-/// Fourier: the plain sum from bins to samples counts every bin and its mirror. Cosine: both plain
-/// sums are N/2 times an isometry but for bin 0, whose cosines are twice as long.
-AllScales all_scales(TransformKind kind, std::int64_t length) {
-  const auto n = static_cast<double>(length);
-  const double root = std::sqrt(1 / n), root_2 = std::sqrt(2 / n);
-  switch (kind) {
-    case TransformKind::fft:
-      return {{1 / n, 1 / n, 1 / n}, {1 / n, 0.5 / n, 1 / n}, {1, 1, 1}, {1, 2, 1}};
-    case TransformKind::fft_ortho:
-      return {
-          {root, root, root}, {root, root / 2, root}, {root, root, root}, {root, 2 * root, root}};
-    case TransformKind::dct:
-      return {{2, 2, 2}, {2, 1, 1}, {0.5 / n, 0.5 / n, 0.5 / n}, {0.5 / n, 1 / n, 1 / n}};
-    case TransformKind::dct_ortho:
-      break;
-  }
-  return {{root, root_2, root_2},
-          {root, root_2 / 2, root_2 / 2},
-          {root, root_2 / 2, root_2 / 2},
-          {root, root_2, root_2}};
 }
 
 }  // namespace
@@ -214,21 +181,21 @@ AllScales all_scales(TransformKind kind, std::int64_t length) {
 namespace orchid::ops {
 
 void Transform::cpu(Context& ctx) const {
-  cpu::signal_to_spectrum(ctx, *x, *spectrum, kind, length, cpu::all_scales(kind, length).forward);
+  cpu::signal_to_spectrum(ctx, *x, *spectrum, kind, length, transform_scales(kind, length).forward);
 }
 
 void TransformGrad::cpu(Context& ctx) const {
   cpu::spectrum_to_signal(ctx, *dspectrum, *dx, kind, length,
-                          cpu::all_scales(kind, length).forward_adjoint);
+                          transform_scales(kind, length).forward_adjoint);
 }
 
 void InverseTransform::cpu(Context& ctx) const {
-  cpu::spectrum_to_signal(ctx, *spectrum, *x, kind, length, cpu::all_scales(kind, length).inverse);
+  cpu::spectrum_to_signal(ctx, *spectrum, *x, kind, length, transform_scales(kind, length).inverse);
 }
 
 void InverseTransformGrad::cpu(Context& ctx) const {
   cpu::signal_to_spectrum(ctx, *dx, *dspectrum, kind, length,
-                          cpu::all_scales(kind, length).inverse_adjoint);
+                          transform_scales(kind, length).inverse_adjoint);
 }
 
 }  // namespace orchid::ops

@@ -28,21 +28,24 @@ Expected expected_from(const char* op, const char* name, const Tensor& signal, T
   return {op, shape[0], shape[1], shape[2], kind, length, signal.dtype()};
 }
 
-void check_dtype(const Expected& e, const char* name, const Tensor& tensor) {
-  ORCHID_CHECK(tensor.dtype() == e.dtype, e.op, ": ", name, ": expected ", orchid::name_of(e.dtype),
-               ", got ", orchid::name_of(tensor.dtype()));
-}
-
+/// An activation of exactly this shape.
 void check_exact(const Expected& e, const char* name, const Tensor* tensor, const Shape& shape) {
   if (!tensor) return;
-  check_dtype(e, name, *tensor);
+  check_dtype(e.op, name, *tensor, e.dtype);
+  check_shape(e.op, name, *tensor, shape);
+}
+
+/// A spectrum or parameter of exactly this shape.
+void check_precise(const Expected& e, const char* name, const Tensor* tensor, const Shape& shape) {
+  if (!tensor) return;
+  check_dtype(e.op, name, *tensor, accumulate_type(e.dtype));
   check_shape(e.op, name, *tensor, shape);
 }
 
 /// (B, L, at least column + D)
 void check_columns(const Expected& e, const char* name, const Tensor* tensor, std::int64_t column) {
   if (!tensor) return;
-  check_dtype(e, name, *tensor);
+  check_dtype(e.op, name, *tensor, e.dtype);
   const Shape& shape = tensor->shape();
   ORCHID_CHECK(shape.rank() == 3 && shape[0] == e.batch && shape[1] == e.samples && column >= 0 &&
                    shape[2] >= column + e.width,
@@ -53,7 +56,7 @@ void check_columns(const Expected& e, const char* name, const Tensor* tensor, st
 /// (B, F, C), or (B, F, D) for a real spectrum.
 void check_kernel(const Expected& e, const char* name, const Tensor* tensor) {
   if (!tensor) return;
-  check_dtype(e, name, *tensor);
+  check_dtype(e.op, name, *tensor, accumulate_type(e.dtype));
   const Shape full{e.batch, e.bins(), e.channels()}, real{e.batch, e.bins(), e.width};
   ORCHID_CHECK(tensor->shape() == full || tensor->shape() == real, e.op, ": ", name, ": expected ",
                full, " or, zero phase, ", real, "; got ", tensor->shape());
@@ -70,9 +73,9 @@ void FftConv::check() const {
   const Expected e = expected_from(name, "y", *y, kind, length);
   check_columns(e, "x", x.tensor, x_column);
   check_columns(e, "gate_in", gate_in.tensor, gate_in_column);
-  check_exact(e, "h0", h0.tensor, {e.bins(), e.channels()});
+  check_precise(e, "h0", h0.tensor, {e.bins(), e.channels()});
   check_kernel(e, "h", h.tensor);
-  check_exact(e, "skip", skip.tensor, {e.width});
+  check_precise(e, "skip", skip.tensor, {e.width});
   check_columns(e, "gate_out", gate_out.tensor, gate_out_column);
   check_exact(e, "add", add.tensor, y->shape());
   check_exact(e, "c", c.tensor, y->shape());
@@ -82,9 +85,9 @@ void FftConvGrad::check() const {
   const Expected e = expected_from(name, "dy", *dy, kind, length);
   check_columns(e, "x", x.tensor, x_column);
   check_columns(e, "gate_in", gate_in.tensor, gate_in_column);
-  check_exact(e, "h0", h0.tensor, {e.bins(), e.channels()});
+  check_precise(e, "h0", h0.tensor, {e.bins(), e.channels()});
   check_kernel(e, "h", h.tensor);
-  check_exact(e, "skip", skip.tensor, {e.width});
+  check_precise(e, "skip", skip.tensor, {e.width});
   check_columns(e, "gate_out", gate_out.tensor, gate_out_column);
   check_exact(e, "c", c.tensor, dy->shape());
 
@@ -94,11 +97,11 @@ void FftConvGrad::check() const {
   check_pair(name, "dgate_out", dgate_out.defined(), "gate_out", gate_out.defined());
   check_pair(name, "dgate_out", dgate_out.defined(), "c", c.defined());
   check_exact(e, "dgate_out", dgate_out.tensor, dgate_out.defined() ? gate_out->shape() : Shape{});
-  check_exact(e, "dh0", dh0.tensor, h0->shape());
+  check_precise(e, "dh0", dh0.tensor, h0->shape());
   check_pair(name, "dh", dh.defined(), "h", h.defined());
-  check_exact(e, "dh", dh.tensor, dh.defined() ? h->shape() : Shape{});
+  check_precise(e, "dh", dh.tensor, dh.defined() ? h->shape() : Shape{});
   check_pair(name, "dskip", dskip.defined(), "skip", skip.defined());
-  check_exact(e, "dskip", dskip.tensor, {e.width});
+  check_precise(e, "dskip", dskip.tensor, {e.width});
 }
 
 }  // namespace orchid::ops

@@ -12,7 +12,8 @@ namespace orchid::ops {
 /// D columns of a wider tensor: `*_column` is the first. For both Fourier kinds T^-1(T(u) * H) is
 /// (1/N) sum_f U_f H_f exp(+2 pi i f n / N) with U the unnormalised transform, so N = L, scale = 1
 /// is circular convolution. For cosine kinds it is C^T (C u * H), C the orthonormal DCT-II.
-/// A left-out gate is 1, left-out h, skip and add are 0.
+/// A left-out gate is 1, left-out h, skip and add are 0. Beside activations in bf16, h0, h, skip
+/// and their gradients are f32.
 struct FftConv {
   static constexpr const char* name = "fft_conv";
   In x;                  ///< (B, L, >= x_column + D)

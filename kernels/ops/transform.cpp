@@ -27,9 +27,7 @@ void check_transform(const char* op, const Named& signal, const Named& spectrum,
                " for ", name_of(kind), ", got ", length);
   check_shape(op, spectrum.name, spectrum.tensor,
               {shape[0], spectrum_bins(kind, length), spectrum_channels(kind, shape[2])});
-  ORCHID_CHECK(signal.tensor.dtype() == spectrum.tensor.dtype(), op, ": ", spectrum.name,
-               ": expected ", orchid::name_of(signal.tensor.dtype()), ", got ",
-               orchid::name_of(spectrum.tensor.dtype()));
+  check_dtype(op, spectrum.name, spectrum.tensor, accumulate_type(signal.tensor.dtype()));
 }
 
 }  // namespace

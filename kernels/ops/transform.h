@@ -7,7 +7,8 @@
 
 namespace orchid::ops {
 
-/// Transforms along the sequence, per channel. N is the transform length.
+/// Transforms along the sequence, per channel. N is the transform length. Beside signals in bf16,
+/// spectra are f32.
 ///   fft        A_f = (1/N) sum_n a_n exp(-2 pi i f n / N),  f = 0 .. N/2;  inverse without factor
 ///   fft_ortho  the same with 1/sqrt(N) both ways
 ///   dct        A_k = 2 sum_n a_n cos(pi k (2n+1) / (2N)),   k = 0 .. N-1;  exact inverse

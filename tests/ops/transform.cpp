@@ -1,6 +1,7 @@
 #include "kernels/ops/transform.h"
 
 #include "tests/reference/transform.h"
+#include "tests/support/arrays.h"
 #include "tests/support/op_check.h"
 
 using namespace orchid;
@@ -37,20 +38,21 @@ void check_size(TransformKind kind, const Size& s) {
   const Array forward_grad = apply(transposed(to_bins), g, batch, width);
   const Array inverse = apply(to_samples, g, batch, width);
   const Array inverse_grad = apply(transposed(to_samples), x, batch, width);
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
-    const Tensor tx = upload(ctx, x, signal), tg = upload(ctx, g, bins);
-    Tensor y = poisoned(ctx, bins), dx = poisoned(ctx, signal);
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
+    const Tolerance of_spectra = dtype == DType::bf16 ? kF32 : tolerance;
+    const Tensor tx = upload(ctx, x, signal), tg = upload_f(ctx, g, bins);
+    Tensor y = poisoned_f(ctx, bins), dx = poisoned(ctx, signal);
     run(ctx, ops::Transform{.x = tx, .spectrum = y, .kind = kind, .length = s.length});
-    check_close("spectrum", y, forward, tolerance);
+    check_close("spectrum", y, forward, of_spectra);
     run(ctx, ops::TransformGrad{.dspectrum = tg, .dx = dx, .kind = kind, .length = s.length});
     check_close("dx", dx, forward_grad, tolerance);
 
-    Tensor z = poisoned(ctx, signal), dspectrum = poisoned(ctx, bins);
+    Tensor z = poisoned(ctx, signal), dspectrum = poisoned_f(ctx, bins);
     run(ctx, ops::InverseTransform{.spectrum = tg, .x = z, .kind = kind, .length = s.length});
     check_close("x", z, inverse, tolerance);
     run(ctx, ops::InverseTransformGrad{
                  .dx = tx, .dspectrum = dspectrum, .kind = kind, .length = s.length});
-    check_close("dspectrum", dspectrum, inverse_grad, tolerance);
+    check_close("dspectrum", dspectrum, inverse_grad, of_spectra);
   });
 }
 
@@ -98,9 +100,10 @@ TEST_CASE("the inverse transform undoes the transform", "[ops][transform]") {
       INFO(ops::name_of(kind) << " N=" << length);
       const Size s{2, length, 20, length};
       const Array x = random_array(2 * length * 20, 3);
-      for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+      for_each_precision([&](Context& ctx, DType, Tolerance tolerance) {
         const Tensor tx = upload(ctx, x, {2, length, 20});
-        Tensor spectrum = poisoned(ctx, spectrum_shape(kind, s)), back = poisoned(ctx, tx.shape());
+        Tensor spectrum = poisoned_f(ctx, spectrum_shape(kind, s)),
+               back = poisoned(ctx, tx.shape());
         run(ctx, ops::Transform{.x = tx, .spectrum = spectrum, .kind = kind, .length = length});
         run(ctx,
             ops::InverseTransform{.spectrum = spectrum, .x = back, .kind = kind, .length = length});
@@ -122,36 +125,33 @@ TEST_CASE("imaginary parts of the edge bins have exactly no gradient", "[ops][tr
 }
 
 TEST_CASE("float32 keeps a relative error of 5e-7 for long transforms", "[ops][transform]") {
+  Context exact({}, DType::f64, 2);
   for (const TransformKind kind : {TransformKind::fft_ortho, TransformKind::dct_ortho}) {
     for (const std::int64_t length : {8192, 8191}) {
       const Array x = random_array(length * 3, 5);
-      Array spectra[2];
-      for_each_compute([&](Context& ctx, DType dtype, Tolerance) {
+      const auto transformed = [&](Context& ctx) {
         const Tensor tx = upload(ctx, x, {1, length, 3});
         Tensor y = poisoned(ctx, spectrum_shape(kind, {1, length, 3, length}));
         run(ctx, ops::Transform{.x = tx, .spectrum = y, .kind = kind, .length = length});
-        spectra[dtype == DType::f64] = download(y);
-      });
+        return download(y);
+      };
       INFO(ops::name_of(kind) << " N=" << length);
-      CHECK(relative_l2(spectra[0], spectra[1]) < 5e-7);
+      CHECK(relative_l2(transformed(test_context()), transformed(exact)) < 5e-7);
     }
   }
 }
 
 TEST_CASE("transforms give the same bits for every thread count", "[ops][transform]") {
-  const std::int64_t length = 2100, width = 37;
+  const std::int64_t length = built_with_cuda() ? 210 : 2100, width = 37;
   const Array x = random_array(length * width, 6);
   for (const TransformKind kind : kKinds) {
-    Array first;
-    for (const int threads : {1, 2, 7}) {
-      Context ctx({}, DType::f32, threads);
+    INFO(ops::name_of(kind));
+    check_same_for_any_threads([&](Context& ctx) {
       const Tensor tx = upload(ctx, x, {1, length, width});
       Tensor y = poisoned(ctx, spectrum_shape(kind, {1, length, width, length}));
       run(ctx, ops::Transform{.x = tx, .spectrum = y, .kind = kind, .length = length});
-      if (first.empty()) first = download(y);
-      INFO(ops::name_of(kind) << ", " << threads << " threads");
-      CHECK(download(y) == first);
-    }
+      return download(y);
+    });
   }
 }
 
@@ -164,7 +164,8 @@ TEST_CASE("good_transform_length is the next product of 2, 3, 5 and 7", "[ops][t
 TEST_CASE("transforms name the operand whose shape is wrong", "[ops][transform]") {
   Context& ctx = test_context();
   Tensor x = ctx.zeros({2, 8, 3}), flat = ctx.zeros({8, 3}), spectrum = ctx.zeros({2, 5, 6}),
-         bins = ctx.zeros({2, 5, 3}), exact = ctx.zeros({2, 5, 6}, DType::f64);
+         bins = ctx.zeros({2, 5, 3}), exact = ctx.zeros({2, 5, 6}, DType::f64),
+         coarse = ctx.zeros({2, 5, 6}, DType::bf16);
   const auto forward = [&](Tensor& in, Tensor& out, TransformKind kind, std::int64_t length) {
     run(ctx, ops::Transform{.x = in, .spectrum = out, .kind = kind, .length = length});
   };
@@ -179,6 +180,8 @@ TEST_CASE("transforms name the operand whose shape is wrong", "[ops][transform]"
                 "transform: length: expected L = 8 for dct, got 9");
   require_error([&] { forward(x, exact, TransformKind::fft, 8); },
                 "transform: spectrum: expected f32, got f64");
+  require_error([&] { forward(x, coarse, TransformKind::fft, 8); },
+                "transform: spectrum: expected f32, got bf16");
   require_error(
       [&] {
         run(ctx, ops::InverseTransform{

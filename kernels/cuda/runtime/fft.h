@@ -10,7 +10,7 @@ namespace orchid::cuda {
 
 /// Real transforms of length N of `batch` contiguous rows, float32, without any factor:
 ///   forward  spectrum_f = sum_n x_n exp(-2 pi i f n / N), f = 0 .. N/2
-///   inverse  x_n = sum over all N bins of the Hermitian spectrum; Im of bins 0 and N/2 is ignored
+///   inverse  x_n = sum over all N bins of the Hermitian spectrum; Im of bins 0 and N/2 must be 0
 /// x (batch, N), spectrum (batch, N/2 + 1). Plans are kept with the context.
 void fft_forward(Context&, const char* op, const float* x, float2* spectrum, std::int64_t length,
                  std::int64_t batch);

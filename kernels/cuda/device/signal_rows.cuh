@@ -1,0 +1,126 @@
+#pragma once
+
+#include "kernels/cuda/device/transpose_tile.cuh"
+
+namespace orchid::cuda {
+
+/// D columns of a (B, L, width) operand of type T (const or not), from `data` on; without data when
+/// it is left out.
+template <class T>
+struct Columns {
+  T* data = nullptr;
+  std::int64_t width = 0;
+
+  /// From sample number `first` on, of L rows each.
+  Columns from(std::int64_t first, std::int64_t rows) const {
+    return {data ? data + first * rows * width : nullptr, width};
+  }
+  __host__ __device__ explicit operator bool() const { return data != nullptr; }
+  __device__ T* at(std::int64_t row, std::int64_t channel) const {
+    return data + row * width + channel;
+  }
+};
+
+template <class T>
+Columns<const T> as_const(const Columns<T>& columns) {
+  return {columns.data, columns.width};
+}
+template <class T>
+Columns<const T> columns_of(const Tensor* tensor, std::int64_t first = 0) {
+  if (!tensor) return {};
+  return {elements<T>(*tensor) + first, tensor->shape().last()};
+}
+template <class T>
+Columns<T> mutable_columns_of(Tensor* tensor, std::int64_t first = 0) {
+  if (!tensor) return {};
+  return {elements<T>(*tensor) + first, tensor->shape().last()};
+}
+
+/// True if all channels can be accessed in pairs (V = 2).
+template <class T>
+bool pairs_allowed(std::int64_t channels, std::initializer_list<Columns<const T>> all) {
+  if (channels % 2 != 0) return false;
+  for (const Columns<const T>& one : all) {
+    if (one.width % 2 != 0 || reinterpret_cast<std::uintptr_t>(one.data) % (2 * sizeof(T)) != 0)
+      return false;
+  }
+  return true;
+}
+
+/// Signals (B, L, D) as they are transformed, (B, D, N): padded with zeros (Fourier), or with the
+/// rows in the order that makes a Fourier transform one of cosines.
+struct SignalShape {
+  std::int64_t rows;      ///< L
+  std::int64_t channels;  ///< D
+  std::int64_t length;    ///< N
+  bool cosine;
+
+  /// The row at position n: the even ones in turn, then the odd ones from the last on.
+  __device__ std::int64_t row(std::int64_t n) const {
+    if (!cosine) return n;
+    return 2 * n < length ? 2 * n : 2 * (length - n) - 1;
+  }
+};
+
+/// to(b, d, n) = (gate *) x(b, row n, d), or 0 behind row L.
+template <class T, int V>
+__global__ void __launch_bounds__(kTileThreads)
+    gather_signal(Columns<const T> x, Columns<const T> gate, SignalShape s, TileGrid grid,
+                  float* to) {
+  ORCHID_SHARED(float, tile, [kTile][kTilePitch<V>]);
+  const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y);
+  const TileOrigin at = grid.origin();
+  const std::int64_t d = at.channel + tx * V;
+#pragma unroll
+  for (int i = ty; i < kTile; i += kTileStep) {
+    const std::int64_t n = at.position + i, row = n < s.length ? s.row(n) : s.rows;
+    float values[V] = {};
+    if (row < s.rows && d < s.channels) {
+      load_few<V>(x.at(at.sample * s.rows + row, d), values);
+      if (gate) {
+        float factors[V];
+        load_few<V>(gate.at(at.sample * s.rows + row, d), factors);
+#pragma unroll
+        for (int v = 0; v < V; ++v) values[v] *= factors[v];
+      }
+    }
+#pragma unroll
+    for (int v = 0; v < V; ++v) tile[i][v * kTile + tx] = values[v];
+  }
+  __syncthreads();
+  const std::int64_t n = at.position + tx;
+#pragma unroll
+  for (int i = ty; i < kTile * V; i += kTileStep) {
+    const std::int64_t channel = at.channel + i;
+    if (channel < s.channels && n < s.length)
+      to[(at.sample * s.channels + channel) * s.length + n] = tile[tx][tile_column<V>(i)];
+  }
+}
+
+/// Fills a block's tile from (B, D, N); ends in a barrier.
+template <int V>
+__device__ void load_tile(const float* from, const SignalShape& s, const TileOrigin& at,
+                          float (&tile)[kTile][kTilePitch<V>]) {
+  const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y);
+  const std::int64_t n = at.position + tx;
+#pragma unroll
+  for (int i = ty; i < kTile * V; i += kTileStep) {
+    const std::int64_t channel = at.channel + i;
+    if (channel < s.channels && n < s.length)
+      tile[tx][tile_column<V>(i)] = from[(at.sample * s.channels + channel) * s.length + n];
+  }
+  __syncthreads();
+}
+
+/// Queues gather_signal for the first `samples` samples.
+template <class T>
+void gather(Context& ctx, const char* name, const Columns<const T>& x, const Columns<const T>& gate,
+            const SignalShape& s, std::int64_t samples, float* to) {
+  const bool pairs = pairs_allowed<T>(
+      s.channels, gate ? std::initializer_list{x, gate} : std::initializer_list{x});
+  const TileGrid grid(s.length, s.channels, samples, pairs ? 2 : 1);
+  launch(grid.config(ctx, name), pairs ? gather_signal<T, 2> : gather_signal<T, 1>, x, gate, s,
+         grid, to);
+}
+
+}  // namespace orchid::cuda
