@@ -20,6 +20,11 @@
 #undef __shared__
 #define __shared__ use_ORCHID_SHARED_for_shared_memory
 
+// Device functions become part of their kernels, as with nvcc, so that reports can name the line of
+// the kernel too.
+#undef __device__
+#define __device__ __attribute__((always_inline))
+
 #define SIMT_BUILTIN inline __attribute__((always_inline))
 
 extern uint3 threadIdx, blockIdx;

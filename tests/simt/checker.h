@@ -31,7 +31,7 @@ class Checker {
   virtual void land_copy(const void* to, std::size_t bytes, const void* code) = 0;
 
   virtual void allocate(const void* block, std::size_t bytes) = 0;
-  virtual void release(const void* block) = 0;
+  virtual void release(const void* block, std::size_t bytes) = 0;
   /// Copies, fills and host stand-ins wrote here.
   virtual void write_whole(const void* address, std::size_t bytes) = 0;
 };

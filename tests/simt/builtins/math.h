@@ -20,6 +20,10 @@ SIMT_BUILTIN double max(double a, double b) {
   return fmax(a, b);
 }
 
+using std::isfinite;
+using std::isinf;
+using std::isnan;
+
 // Newer C libraries have some of them.
 #if !__GLIBC_PREREQ(2, 41)
 SIMT_BUILTIN float sinpif(float x) {

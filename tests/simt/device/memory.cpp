@@ -97,7 +97,7 @@ bool DeviceMemory::release(void* block) {
   const auto found = blocks_.find(static_cast<char*>(block));
   if (found == blocks_.end()) return false;
   const std::size_t capacity = found->second.capacity;
-  if (checker) checker->release(block);
+  if (checker) checker->release(block, capacity);
 #if defined(__SANITIZE_ADDRESS__)
   __asan_poison_memory_region(block, capacity);
 #endif
@@ -127,6 +127,12 @@ bool DeviceMemory::holds(const void* address, std::size_t bytes) const {
 bool DeviceMemory::valid(const void* address, std::size_t bytes) const {
   const auto* block = find(address);
   return block && static_cast<const char*>(address) + bytes <= block->first + block->second.bytes;
+}
+
+std::pair<const char*, std::size_t> DeviceMemory::block_at(const void* address) const {
+  const auto* block = find(address);
+  if (!block) return {nullptr, 0};
+  return {block->first, block->second.bytes};
 }
 
 }  // namespace orchid::simt

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <map>
+#include <utility>
 
 namespace orchid::simt {
 
@@ -21,6 +22,9 @@ class DeviceMemory {
   bool holds(const void* address, std::size_t bytes) const;
   /// The same for the valid part of the block.
   bool valid(const void* address, std::size_t bytes) const;
+  /// The valid part of the block that begins at or last before the address, null if none does.
+  std::pair<const char*, std::size_t> block_at(const void* address) const;
+  const char* base() const { return base_; }
   std::size_t in_use() const { return in_use_; }
 
   /// Device work may touch the memory between open() and close().
