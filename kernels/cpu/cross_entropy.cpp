@@ -1,8 +1,8 @@
 #include "kernels/ops/cross_entropy.h"
 
+#include <algorithm>
 #include <cmath>
 
-#include "kernels/cpu/indices.h"
 #include "kernels/cpu/math.h"
 #include "kernels/cpu/pointwise.h"
 
@@ -38,11 +38,20 @@ double exp_sum(const T* x, T largest, std::int64_t n, T* terms) {
   return total;
 }
 
+/// The targets, checked to be classes or -1.
+const std::int32_t* checked_targets(const Tensor& targets, std::int64_t width) {
+  const auto* const values = targets.data<std::int32_t>();
+  for (std::int64_t i = 0; i < targets.count(); ++i)
+    ORCHID_CHECK(values[i] >= -1 && values[i] < width, CrossEntropy::name, ": targets[", i,
+                 "]: expected an index in [0, ", width, ") or -1, got ", values[i]);
+  return values;
+}
+
 }  // namespace
 
 void CrossEntropy::cpu(Context& ctx) const {
   const std::int64_t width = logits->shape()[1];
-  const auto* const target = cpu::checked_indices(name, "targets", *targets, width);
+  const auto* const target = checked_targets(*targets, width);
   dispatch_float(logits->dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* const in = logits->data<T>();
@@ -53,6 +62,12 @@ void CrossEntropy::cpu(Context& ctx) const {
       const T* const x = in + row * width;
       T* const dx = gradient ? gradient + row * width : nullptr;
       const std::int64_t t = target[row];
+      if (t < 0) {
+        losses[row] = 0;
+        hits[row] = 0;
+        if (dx) std::fill_n(dx, width, T(0));
+        return;
+      }
       const T wanted = x[t], largest = largest_of(x, width);
       hits[row] = wanted == largest && std::find(x, x + t, largest) == x + t;
       const double sum = dx ? exp_sum<T, true>(x, largest, width, dx)

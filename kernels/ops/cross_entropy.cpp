@@ -8,7 +8,12 @@ void CrossEntropy::check() const {
   check_shape(name, "targets", *targets, {shape[0]});
   check_shape(name, "loss", *loss, {shape[0]});
   check_shape(name, "correct", *correct, {shape[0]});
-  if (dlogits.defined()) check_shape(name, "dlogits", *dlogits, shape);
+  check_dtype(name, "targets", *targets, DType::i32);
+  check_dtype(name, "loss", *loss, DType::f64);
+  check_dtype(name, "correct", *correct, DType::i32);
+  if (!dlogits.defined()) return;
+  check_shape(name, "dlogits", *dlogits, shape);
+  check_dtype(name, "dlogits", *dlogits, logits->dtype());
 }
 
 }  // namespace orchid::ops

@@ -6,11 +6,12 @@ namespace orchid::ops {
 
 /// Per row: loss = log sum_v exp(logits_v) - logits_target, correct = 1 if the target has the
 /// largest logit (the first of equals), and, if wanted, the gradient of the summed loss,
-/// dlogits = softmax(logits) - onehot(target). dlogits may be logits.
+/// dlogits = softmax(logits) - onehot(target). dlogits may be logits. A row whose target is -1 does
+/// not count: its loss, correct and dlogits are 0, whatever its logits.
 struct CrossEntropy {
   static constexpr const char* name = "cross_entropy";
   In logits;            ///< (M, V)
-  In targets;           ///< (M) i32, in [0, V)
+  In targets;           ///< (M) i32, in [0, V), or -1
   Out loss;             ///< (M) f64, nats
   Out correct;          ///< (M) i32, 0 or 1
   OptionalOut dlogits;  ///< (M, V)

@@ -15,6 +15,17 @@ inline Array scaled(Array values, double factor) {
   return values;
 }
 
+/// Rounded to bf16, so that every precision sees one input.
+inline Array exact(Array values) {
+  for (double& value : values) value = Bfloat16(value);
+  return values;
+}
+
+/// Of a result of type ctx.accumulate(): `tolerance`, but that of float32 beside bf16.
+constexpr Tolerance of_sums(DType compute, Tolerance tolerance) {
+  return compute == DType::bf16 ? kF32 : tolerance;
+}
+
 /// `tolerance`, but no tighter than the numeric gradient it is held against.
 constexpr Tolerance for_numeric(Tolerance tolerance) {
   return {std::max(tolerance.relative, kNumeric.relative)};
@@ -26,13 +37,13 @@ inline void check_equal(const std::string& name, const Array& got, const Array& 
   CHECK(got == expected);
 }
 
-/// Runs `compute(ctx)` in float32 with 1, 2 and 5 threads, on a GPU three times: it must return the
-/// same bits.
+/// Runs `compute(ctx)` in float32 with 1, 2, 5 and 30 threads, on a GPU four times: it must return
+/// the same bits.
 template <class Compute>
 void check_same_for_any_threads(const Compute& compute) {
   Context one(test_device(), DType::f32, 1);
   const Array expected = compute(one);
-  for (const int threads : {2, 5}) {
+  for (const int threads : {2, 5, 30}) {
     INFO("threads " << threads);
     Context ctx(test_device(), DType::f32, threads);
     CHECK(compute(ctx) == expected);
