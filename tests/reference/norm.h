@@ -39,6 +39,33 @@ inline Normalized layer_norm(const Values& x, const Values& gamma, const Values&
   return r;
 }
 
+struct NormGradients {
+  Values dx, dgamma, dbeta;
+};
+
+/// Of sum(dy * layer_norm(x)), written out.
+inline NormGradients layer_norm_grad(const Values& dy, const Values& x, const Values& gamma,
+                                     const Values& mean, const Values& rstd) {
+  const std::size_t width = gamma.size();
+  NormGradients r{Values(x.size()), Values(width), Values(width)};
+  for (std::size_t row = 0; row < mean.size(); ++row) {
+    double sum_g = 0, sum_gn = 0;
+    for (std::size_t c = 0; c < width; ++c) {
+      const double d = dy[row * width + c], n = (x[row * width + c] - mean[row]) * rstd[row];
+      sum_g += gamma[c] * d;
+      sum_gn += gamma[c] * d * n;
+      r.dgamma[c] += d * n;
+      r.dbeta[c] += d;
+    }
+    for (std::size_t c = 0; c < width; ++c) {
+      const double n = (x[row * width + c] - mean[row]) * rstd[row];
+      r.dx[row * width + c] = rstd[row] * (gamma[c] * dy[row * width + c] -
+                                           (sum_g + n * sum_gn) / static_cast<double>(width));
+    }
+  }
+  return r;
+}
+
 /// Over the rows, per channel.
 inline Normalized batch_norm(const Values& x, const Values& gamma, const Values& beta, double eps) {
   const std::size_t width = gamma.size();
@@ -57,6 +84,18 @@ inline Values sequence_softmax(const Values& x, std::size_t length, std::size_t 
   for (std::size_t i = 0; i < x.size(); ++i) sum[sequence(i)] += std::exp(x[i]);
   for (std::size_t i = 0; i < x.size(); ++i) y[i] = std::exp(x[i]) / sum[sequence(i)];
   return y;
+}
+
+/// dx = y (dy - sum over l of y dy).
+inline Values sequence_softmax_grad(const Values& dy, const Values& y, std::size_t length,
+                                    std::size_t channels) {
+  Values dx(y.size()), dot(y.size() / length);
+  const auto sequence = [=](std::size_t i) {
+    return i / (length * channels) * channels + i % channels;
+  };
+  for (std::size_t i = 0; i < y.size(); ++i) dot[sequence(i)] += y[i] * dy[i];
+  for (std::size_t i = 0; i < y.size(); ++i) dx[i] = y[i] * (dy[i] - dot[sequence(i)]);
+  return dx;
 }
 
 }  // namespace orchid::reference
