@@ -7,6 +7,13 @@ void check_gate(const char* op, const Tensor& wide, const Tensor& narrow, const 
   const Shape& shape = wide.shape();
   ORCHID_CHECK(shape.rank() > 0 && shape.last() % 2 == 0, op, ": x: expected (R, 2I), got ", shape);
   check_shape(op, narrow_name, narrow, shape.with_last(shape.last() / 2));
+  check_dtype(op, narrow_name, narrow, wide.dtype());
+}
+
+/// Same shape and type.
+void check_like(const char* op, const char* operand, const Tensor& tensor, const Tensor& model) {
+  check_shape(op, operand, tensor, model.shape());
+  check_dtype(op, operand, tensor, model.dtype());
 }
 
 void check_spectrum(const char* op, const Tensor& z, bool complex) {
@@ -43,12 +50,12 @@ const char* name_of(ActivationKind kind) {
 }
 
 void Activation::check() const {
-  check_shape(name, "y", *y, x->shape());
+  check_like(name, "y", *y, *x);
 }
 
 void ActivationGrad::check() const {
-  check_shape(name, "dy", *dy, x->shape());
-  check_shape(name, "dx", *dx, x->shape());
+  check_like(name, "dy", *dy, *x);
+  check_like(name, "dx", *dx, *x);
 }
 
 void GatedGelu::check() const {
@@ -57,18 +64,18 @@ void GatedGelu::check() const {
 
 void GatedGeluGrad::check() const {
   check_gate(name, *x, *dy, "dy");
-  check_shape(name, "dx", *dx, x->shape());
+  check_like(name, "dx", *dx, *x);
 }
 
 void SpectralActivation::check() const {
   check_spectrum(name, *z, complex);
-  check_shape(name, "y", *y, z->shape());
+  check_like(name, "y", *y, *z);
 }
 
 void SpectralActivationGrad::check() const {
   check_spectrum(name, *z, complex);
-  check_shape(name, "dy", *dy, z->shape());
-  check_shape(name, "dz", *dz, z->shape());
+  check_like(name, "dy", *dy, *z);
+  check_like(name, "dz", *dz, *z);
 }
 
 }  // namespace orchid::ops
