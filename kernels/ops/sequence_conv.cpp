@@ -41,21 +41,31 @@ void check_convolution(const Op& op, const Shape& wide, const char* narrow_name,
   ORCHID_CHECK(op.padding != Padding::reflect || wide[1] > pad, Op::name, ": x: reflection by ",
                pad, " needs a longer sequence than ", wide[1], "; choose another padding");
   check_shape(Op::name, narrow_name, narrow, {wide[0], wide[1], outputs});
+  check_dtype(Op::name, narrow_name, narrow, op.x->dtype());
+  check_dtype(Op::name, "weight", *op.weight, accumulate_type(op.x->dtype()));
+}
+
+/// A parameter or its gradient.
+void check_parameter(const char* op, const char* operand, const Tensor& tensor, const Tensor& x,
+                     const Shape& expected) {
+  check_shape(op, operand, tensor, expected);
+  check_dtype(op, operand, tensor, accumulate_type(x.dtype()));
 }
 
 }  // namespace
 
 void SequenceConv::check() const {
   check_convolution(*this, x->shape(), "y", *y);
-  if (bias.defined()) check_shape(name, "bias", *bias, {weight->shape()[0]});
+  if (bias.defined()) check_parameter(name, "bias", *bias, *x, {weight->shape()[0]});
 }
 
 void SequenceConvGrad::check() const {
   check_convolution(*this, x->shape(), "dy", *dy);
   const Shape& wide = x->shape();
   check_shape(name, "dx", *dx, {wide[0], wide[1], weight->shape()[1] * groups});
-  check_shape(name, "dweight", *dweight, weight->shape());
-  if (dbias.defined()) check_shape(name, "dbias", *dbias, {weight->shape()[0]});
+  check_dtype(name, "dx", *dx, x->dtype());
+  check_parameter(name, "dweight", *dweight, *x, weight->shape());
+  if (dbias.defined()) check_parameter(name, "dbias", *dbias, *x, {weight->shape()[0]});
 }
 
 }  // namespace orchid::ops

@@ -1,7 +1,9 @@
 #include "kernels/ops/sequence_conv.h"
 
+#include <array>
+
 #include "tests/reference/sequence_conv.h"
-#include "tests/support/op_check.h"
+#include "tests/support/arrays.h"
 
 using namespace orchid;
 using namespace orchid::test;
@@ -34,11 +36,6 @@ struct Case {
   }
 };
 
-Array plus(Array a, double b) {
-  for (double& value : a) value += b;
-  return a;
-}
-
 struct Gradients {
   Array dx, dweight, dbias;
 };
@@ -56,9 +53,9 @@ Gradients numeric_gradients(const Case& c) {
 
 void check_forward(const Case& c) {
   INFO(c.text());
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
-    const Tensor x = upload(ctx, c.x, c.x_shape()), bias = upload(ctx, c.bias, {c.n.outputs});
-    const Tensor weight = upload(ctx, c.weight, c.weight_shape());
+  for_each_precision([&](Context& ctx, DType, Tolerance tolerance) {
+    const Tensor x = upload(ctx, c.x, c.x_shape()), bias = upload_f(ctx, c.bias, {c.n.outputs});
+    const Tensor weight = upload_f(ctx, c.weight, c.weight_shape());
     for (const bool with_bias : {true, false}) {
       Tensor y = poisoned(ctx, c.y_shape());
       run(ctx, ops::SequenceConv{.x = x,
@@ -78,11 +75,12 @@ void check_forward(const Case& c) {
 void check_gradient(const Case& c) {
   INFO(c.text());
   const Gradients expected = numeric_gradients(c);
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
     const Tensor x = upload(ctx, c.x, c.x_shape()), dy = upload(ctx, c.dy, c.y_shape());
-    const Tensor weight = upload(ctx, c.weight, c.weight_shape());
+    const Tensor weight = upload_f(ctx, c.weight, c.weight_shape());
     Tensor dx = poisoned(ctx, c.x_shape());
-    Tensor dweight = filled(ctx, c.weight_shape(), 0.5), dbias = filled(ctx, {c.n.outputs}, 0.25);
+    Tensor dweight = filled_f(ctx, c.weight_shape(), 0.5),
+           dbias = filled_f(ctx, {c.n.outputs}, 0.25);
     run(ctx, ops::SequenceConvGrad{.dy = dy,
                                    .x = x,
                                    .weight = weight,
@@ -93,8 +91,8 @@ void check_gradient(const Case& c) {
                                    .left = c.n.left,
                                    .padding = c.padding()});
     check_close("dx", dx, expected.dx, tolerance);
-    check_close("dweight", dweight, plus(expected.dweight, 0.5), tolerance);
-    check_close("dbias", dbias, plus(expected.dbias, 0.25), tolerance);
+    check_close("dweight", dweight, added_to(0.5, expected.dweight), of_sums(dtype, tolerance));
+    check_close("dbias", dbias, added_to(0.25, expected.dbias), of_sums(dtype, tolerance));
   });
 }
 
@@ -109,9 +107,9 @@ TEST_CASE("sequence_conv equals the direct sum for every grouping and number of 
           "[ops][sequence_conv]") {
   const auto channels =
       GENERATE(Channels{1, 1, 1}, Channels{1, 1, 15}, Channels{1, 1, 33}, Channels{1, 1, 530},
-               Channels{1, 2, 17}, Channels{2, 1, 17}, Channels{2, 2, 17}, Channels{3, 5, 2},
-               Channels{7, 33, 1}, Channels{18, 1, 1});
-  const long taps = GENERATE(1, 2, 3, 4, 5, 7), length = GENERATE(1, 2, 4, 11);
+               Channels{1, 1, 40}, Channels{1, 2, 24}, Channels{1, 2, 17}, Channels{2, 1, 17},
+               Channels{2, 2, 17}, Channels{3, 5, 2}, Channels{7, 33, 1}, Channels{18, 1, 1});
+  const long taps = GENERATE(1, 2, 3, 4, 5, 7), length = GENERATE(1, 2, 4, 11, 37);
   for (const long left : {0L, (taps - 1) / 2, taps - 1}) {
     const Case c({.batch = 2,
                   .length = length,
@@ -145,9 +143,10 @@ TEST_CASE("sequence_conv pads as asked", "[ops][sequence_conv]") {
 
 TEST_CASE("sequence_conv_grad is the gradient for every grouping and number of taps",
           "[ops][sequence_conv]") {
-  const auto channels = GENERATE(Channels{1, 1, 1}, Channels{1, 1, 18}, Channels{1, 2, 17},
-                                 Channels{2, 1, 17}, Channels{2, 2, 16}, Channels{3, 5, 1});
-  const long taps = GENERATE(1, 2, 3, 4, 5), length = GENERATE(1, 6);
+  const auto channels =
+      GENERATE(Channels{1, 1, 1}, Channels{1, 1, 18}, Channels{1, 2, 17}, Channels{2, 1, 17},
+               Channels{2, 2, 16}, Channels{3, 5, 1}, Channels{1, 1, 24}, Channels{1, 2, 8});
+  const long taps = GENERATE(1, 2, 3, 4, 5), length = GENERATE(1, 6, 21);
   check_gradient(Case({.batch = 2,
                        .length = length,
                        .inputs = channels.in * channels.groups,
@@ -158,38 +157,47 @@ TEST_CASE("sequence_conv_grad is the gradient for every grouping and number of t
 }
 
 TEST_CASE("sequence_conv reads its columns of a wider tensor", "[ops][sequence_conv]") {
-  const Case c(
-      {.batch = 2, .length = 7, .inputs = 19, .outputs = 19, .taps = 3, .groups = 19, .left = 2});
-  const long wide = 45, column = 21;
+  // The second: all rows at multiples of 16 bytes, the third: all but the width.
+  const auto sizes =
+      GENERATE(std::array{19L, 45L, 21L}, std::array{24L, 72L, 48L}, std::array{24L, 50L, 8L});
+  const long groups = sizes[0], wide = sizes[1], column = sizes[2];
+  INFO(groups << " channels of " << wide << " from " << column << " on");
+  const Case c({.batch = 2,
+                .length = 7,
+                .inputs = groups,
+                .outputs = groups,
+                .taps = 3,
+                .groups = groups,
+                .left = 2});
   Array wide_x = random_array(c.n.batch * c.n.length * wide, 9);
   for (long row = 0; row < c.n.batch * c.n.length; ++row)
     std::copy_n(c.x.begin() + row * c.n.inputs, c.n.inputs, wide_x.begin() + row * wide + column);
   const Gradients expected = numeric_gradients(c);
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
     const Tensor x = upload(ctx, wide_x, {c.n.batch, c.n.length, wide});
-    const Tensor weight = upload(ctx, c.weight, c.weight_shape());
+    const Tensor weight = upload_f(ctx, c.weight, c.weight_shape());
     const Tensor dy = upload(ctx, c.dy, c.y_shape());
     Tensor y = poisoned(ctx, c.y_shape()), dx = poisoned(ctx, c.x_shape());
     run(ctx, ops::SequenceConv{.x = x,
                                .weight = weight,
                                .bias = {},
                                .y = y,
-                               .groups = 19,
+                               .groups = c.n.groups,
                                .left = 2,
                                .x_column = column});
     check_close("y", y, reference::sequence_conv(c.n, c.x, c.weight, {}), tolerance);
-    Tensor dweight = filled(ctx, c.weight_shape(), -1);
+    Tensor dweight = filled_f(ctx, c.weight_shape(), -1);
     run(ctx, ops::SequenceConvGrad{.dy = dy,
                                    .x = x,
                                    .weight = weight,
                                    .dx = dx,
                                    .dweight = dweight,
                                    .dbias = {},
-                                   .groups = 19,
+                                   .groups = c.n.groups,
                                    .left = 2,
                                    .x_column = column});
     check_close("dx", dx, expected.dx, tolerance);
-    check_close("dweight", dweight, plus(expected.dweight, -1), tolerance);
+    check_close("dweight", dweight, added_to(-1, expected.dweight), of_sums(dtype, tolerance));
   });
 }
 
@@ -204,9 +212,7 @@ TEST_CASE("sequence_conv_grad sums many rows exactly the same with any number of
   for (long row = 0; row < batch * length; ++row)
     expected += dy[static_cast<std::size_t>(row * groups * 2 + 5)] *
                 x[static_cast<std::size_t>(row * groups + 2)];
-  std::vector<Array> results;
-  for (const int threads : {1, 2, 5, 30}) {
-    Context ctx({}, DType::f32, threads);
+  check_same_for_any_threads([&](Context& ctx) {
     const Tensor tx = upload(ctx, x, {batch, length, groups});
     const Tensor tdy = upload(ctx, dy, {batch, length, groups * 2});
     const Tensor tweight = upload(ctx, weight, {groups * 2, 1, 3});
@@ -220,14 +226,12 @@ TEST_CASE("sequence_conv_grad sums many rows exactly the same with any number of
                                    .dbias = dbias,
                                    .groups = groups,
                                    .left = 1});
-    results.push_back(download(dweight));
-    for (const double value : download(dbias)) results.back().push_back(value);
-    for (const double value : download(dx)) results.back().push_back(value);
-    CHECK(results.back()[5 * 3 + 1] == Approx(expected).epsilon(1e-5));
-  }
-  CHECK(results[1] == results[0]);
-  CHECK(results[2] == results[0]);
-  CHECK(results[3] == results[0]);
+    Array results = download(dweight);
+    CHECK(results[5 * 3 + 1] == Approx(expected).epsilon(1e-5));
+    for (const Tensor& tensor : {dbias, dx})
+      for (const double value : download(tensor)) results.push_back(value);
+    return results;
+  });
 }
 
 TEST_CASE("sequence_conv says what is wrong with its operands", "[ops][sequence_conv]") {
@@ -264,4 +268,12 @@ TEST_CASE("sequence_conv says what is wrong with its operands", "[ops][sequence_
         convolve({1, 2, 6}, {6, 1, 5}, 6, 2, Padding::reflect);
       },
       "sequence_conv: x: reflection by 2 needs a longer sequence than 2");
+  const Tensor x = filled(ctx, {1, 4, 6}, 1),
+               weight = upload_i32(ctx, std::vector<int>(6), {6, 1, 1});
+  Tensor y = poisoned(ctx, {1, 4, 6});
+  require_error(
+      [&] {
+        run(ctx, ops::SequenceConv{.x = x, .weight = weight, .bias = {}, .y = y, .groups = 6});
+      },
+      "sequence_conv: weight: expected f32, got i32");
 }
