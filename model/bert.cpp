@@ -84,19 +84,23 @@ Tensor MlmHead::forward(Context& ctx, const Tensor& x, const Tensor& rows, const
   run(ctx, ops::Activation{.x = dense, .y = active});
   const Tensor normed = norm_.forward(ctx, active, tape);
   Tensor logits = ctx.empty({count, tokens.value.shape()[0]}, x.dtype());
-  run(ctx,
-      ops::Matmul{
-          .a = normed, .b = tokens.value, .bias = bias_.value, .c = logits, .transpose_b = true});
+  run(ctx, ops::Matmul{.a = normed,
+                       .b = tokens.operand(x.dtype()),
+                       .bias = bias_.value,
+                       .c = logits,
+                       .transpose_b = true});
   tape.save(SavedHead{dense, normed});
   return logits;
 }
 
 Tensor MlmHead::backward(Context& ctx, const Tensor& dlogits, Parameter& tokens, Tape& tape) {
   const auto [dense, normed] = tape.take<SavedHead>();
-  run(ctx, ops::MatmulAccumulate{.a = dlogits, .b = normed, .c = tokens.grad, .transpose_a = true});
-  run(ctx, ops::BiasGrad{.dy = dlogits, .db = bias_.grad});
+  run(ctx,
+      ops::MatmulAccumulate{
+          .a = dlogits, .b = normed, .c = tokens.grad, .a_sums = bias_.grad, .transpose_a = true});
   Tensor dnormed = ctx.empty(normed.shape(), normed.dtype());
-  run(ctx, ops::Matmul{.a = dlogits, .b = tokens.value, .bias = {}, .c = dnormed});
+  run(ctx,
+      ops::Matmul{.a = dlogits, .b = tokens.operand(dlogits.dtype()), .bias = {}, .c = dnormed});
   const Tensor dactive = norm_.backward(ctx, dnormed, tape);
   Tensor ddense = ctx.empty(dense.shape(), dense.dtype());
   run(ctx, ops::ActivationGrad{.dy = dactive, .x = dense, .dx = ddense});

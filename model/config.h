@@ -53,6 +53,7 @@ struct OrchidMixerConfig {
   bool residual_convolution = true;
   std::int64_t table_length = 0;
   bool mask_padding = false;
+  Recompute recompute = Recompute::automatic;
   FilterConfig filter;
 
   template <class Self, class Field>
@@ -83,6 +84,8 @@ struct OrchidMixerConfig {
     field("table_length", self.table_length,
           "length of the positional tables; 0: the model's length");
     field("mask_padding", self.mask_padding, "multiply input and output by the padding mask");
+    field("recompute", self.recompute,
+          "the kernels' spectra again in backward instead of keeping them; auto: on a GPU");
     field("filter", self.filter, "the static implicit filter");
   }
 };

@@ -51,6 +51,7 @@ enum class Kernel { phase, correlation, frequency };
 enum class Conditioning { tf, t, f, mlp };
 enum class Convolution { circular, linear };
 enum class KernelDomain { frequency, time };
+enum class Recompute { automatic, always, never };
 enum class ConditioningNorm { layer, batch, none };
 enum class BlockNorm { post, pre };
 enum class Positions { learned, none };
@@ -74,6 +75,13 @@ struct EnumNames<model::Convolution> {
   using C = model::Convolution;
   static constexpr EnumName<C> values[] = {{C::circular, "circular"}, {C::linear, "linear"}};
 };
+template <>
+struct EnumNames<model::Recompute> {
+  using R = model::Recompute;
+  static constexpr EnumName<R> values[] = {
+      {R::automatic, "auto"}, {R::always, "always"}, {R::never, "never"}};
+};
+
 template <>
 struct EnumNames<model::KernelDomain> {
   using K = model::KernelDomain;

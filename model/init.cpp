@@ -34,13 +34,17 @@ std::uint64_t Init::item(const std::string& name) const {
 }
 
 Parameter Init::make(const Shape& shape, const std::function<double(std::int64_t)>& value) const {
-  Parameter parameter{ctx_.empty(shape), {}};
+  Parameter parameter{.value = ctx_.empty(shape, ctx_.accumulate())};
   if (ctx_.is_planning()) return parameter;
-  dispatch_float(parameter.value.dtype(), [&](auto zero) {
+  const bool on_host = ctx_.device().type == DeviceType::cpu;
+  Tensor values =
+      on_host ? parameter.value : Tensor::empty(shape, ctx_.accumulate(), make_host_pool());
+  dispatch_float(values.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    T* data = parameter.value.data<T>();
+    T* data = values.data<T>();
     for (std::int64_t i = 0; i < shape.count(); ++i) data[i] = static_cast<T>(value(i));
   });
+  if (!on_host) copy(values, parameter.value);
   return parameter;
 }
 

@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-#include "kernels/core/context.h"
+#include "kernels/ops/arithmetic.h"
 #include "model/tape.h"
 
 namespace orchid::model {
@@ -12,7 +12,13 @@ namespace orchid::model {
 /// The gradient is undefined until someone gives it memory (allocate_gradients, the optimizer).
 struct Parameter {
   Tensor value;
-  Tensor grad;  ///< same shape; backward adds to it, the optimizer reads it
+  Tensor grad{};     ///< same shape; backward adds to it, the optimizer reads it
+  Tensor product{};  ///< where activations are bf16: a bf16 copy of the value for matrix products
+
+  /// What is multiplied with activations of this type.
+  const Tensor& operand(DType activations) const {
+    return activations == value.dtype() ? value : product;
+  }
 };
 
 /// Called for each parameter and each buffer (a tensor of the model that is not trained), in a
@@ -39,6 +45,19 @@ template <class Visitable>
 void allocate_gradients(const Context& ctx, Visitable& module) {
   module.visit("", {[&](const std::string&, Parameter& parameter) {
                       parameter.grad = ctx.zeros(parameter.value.shape(), parameter.value.dtype());
+                    },
+                    nullptr});
+}
+
+/// Where activations are bf16: makes the bf16 copies anew from the values. For after values were
+/// set from outside; the optimizer keeps the copies in step itself.
+template <class Visitable>
+void refresh_products(Context& ctx, Visitable& module) {
+  if (ctx.compute() == ctx.accumulate()) return;
+  module.visit("", {[&](const std::string&, Parameter& parameter) {
+                      Tensor& product = parameter.product;
+                      if (!product.defined()) product = ctx.empty(parameter.value.shape());
+                      run(ctx, ops::Cast{.x = parameter.value, .y = product});
                     },
                     nullptr});
 }

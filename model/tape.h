@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/core/error.h"
+#include "kernels/core/tensor.h"
 
 namespace orchid::model {
 
@@ -17,13 +18,27 @@ class Tape {
  public:
   /// Training. `step` is unique for each micro-batch of a run (and rank): it keys dropout.
   Tape(std::uint64_t seed, std::uint64_t step) : training_(true), seed_(seed), step_(step) {}
+  /// Training, where the step is read from `device_step` (1) i64 by the ops themselves: what this
+  /// tape's forward and backward queue can be recorded and repeated for other steps.
+  Tape(std::uint64_t seed, Tensor device_step)
+      : training_(true), seed_(seed), device_step_(std::move(device_step)) {}
   /// Evaluation: keeps nothing; no dropout; running statistics.
   static Tape off() { return Tape(); }
 
   bool training() const { return training_; }
   std::uint64_t seed() const { return seed_; }
   std::uint64_t step() const { return step_; }
+  const Tensor& device_step() const { return device_step_; }
   bool empty() const { return entries_.empty(); }
+  /// Another tape of the same step, with nothing on it.
+  Tape fresh() const {
+    Tape tape;
+    tape.training_ = training_;
+    tape.seed_ = seed_;
+    tape.step_ = step_;
+    tape.device_step_ = device_step_;
+    return tape;
+  }
 
   template <class Saved>
   void save(Saved saved) {
@@ -57,6 +72,7 @@ class Tape {
   bool training_ = false;
   std::uint64_t seed_ = 0;
   std::uint64_t step_ = 0;
+  Tensor device_step_;  ///< undefined: the step is step_
   std::vector<std::unique_ptr<AnyEntry>> entries_;
 };
 

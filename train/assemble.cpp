@@ -1,6 +1,9 @@
 #include "train/assemble.h"
 
+#include <cstdio>
+
 #include "data/text/mlm.h"
+#include "kernels/core/cuda_part.h"
 #include "train/config/load.h"
 
 namespace orchid::train {
@@ -8,13 +11,6 @@ namespace {
 
 /// All runs are judged by the same masks.
 constexpr std::uint64_t kEvaluationSeed = 0;
-
-Context make_context(const RunConfig& config) {
-  const Device device = parse_device(config.device);
-  ORCHID_CHECK_USAGE(config.precision == Precision::f32 || device.type != DeviceType::cpu,
-                     "precision: bf16 needs a GPU; the CPU computes in f32");
-  return Context(device, DType::f32, static_cast<int>(config.threads));
-}
 
 const TextShardsConfig& text_of(const RunConfig& config) {
   return std::get<TextShardsConfig>(config.data);
@@ -65,6 +61,19 @@ std::string checkpoint_vocabulary(const std::filesystem::path& checkpoint) {
 
 }  // namespace
 
+Context make_context(const RunConfig& config) {
+  const Device device = parse_device(config.device);
+  if (config.device == "auto" && device.type == DeviceType::cpu && built_with_cuda())
+    std::fprintf(stderr, "no GPU can be used (%s): running on the CPU\n",
+                 find_cuda_devices().reason.c_str());
+  ORCHID_CHECK_USAGE(config.precision == Precision::f32 || device.type != DeviceType::cpu,
+                     "precision: bf16 needs a GPU; the CPU computes in float32");
+  const DType compute = config.precision == Precision::bf16 ? DType::bf16 : DType::f32;
+  Context ctx(device, compute, static_cast<int>(config.threads));
+  ctx.set_allow_tf32(config.tf32);
+  return ctx;
+}
+
 std::int64_t Assembly::length() const {
   return text_of(config).length;
 }
@@ -82,6 +91,7 @@ std::unique_ptr<Assembly> assemble(const RunConfig& config, AssembleFor what) {
   auto parts = std::make_unique<Assembly>(Assembly{.config = config, .ctx = make_context(config)});
   if (what != AssembleFor::model_alone) open_data(*parts, what);
   parts->model = model::build_model(parts->ctx, config.model, config.seed);
+  model::refresh_products(parts->ctx, *parts->model);
   return parts;
 }
 
@@ -99,6 +109,7 @@ std::unique_ptr<Assembly> load_checkpoint(const std::filesystem::path& checkpoin
                    : parse_config(to_json(state.config), checkpoint.string() + " config", sets);
   auto parts = assemble(config, what);
   load_model(checkpoint, parts->visit());
+  model::refresh_products(parts->ctx, *parts->model);
   if (parts->vocabulary.empty()) {
     parts->vocabulary = checkpoint_vocabulary(checkpoint);
   } else {

@@ -31,6 +31,10 @@ struct Assembly {
   bool shuffle() const;
 };
 
+/// The context a run computes in. Throws a usage Error for a device or precision that the machine
+/// does not have. With device auto and no GPU, in a program built for one, says so on stderr.
+Context make_context(const RunConfig&);
+
 enum class AssembleFor { training, evaluation, model_alone };
 
 /// Opens the data and builds the model. Throws usage Errors for what the machine cannot do and

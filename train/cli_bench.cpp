@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "train/assemble.h"
 #include "train/bench/bench_case.h"
 #include "train/bench/bench_step.h"
 #include "train/cli.h"
@@ -55,20 +56,19 @@ std::string in_child(const std::function<std::string()>& work) {
   return text;
 }
 
-/// Takes threads=N out of the --set list.
-int take_threads(std::vector<std::string>& sets) {
-  int threads = 0;
+/// Takes what is not of the mixer out of the --set list.
+std::vector<std::string> take_run_sets(std::vector<std::string>& sets) {
+  std::vector<std::string> taken;
   std::erase_if(sets, [&](const std::string& set) {
-    if (!set.starts_with("threads=")) return false;
-    threads = std::atoi(set.c_str() + 8);
-    ORCHID_CHECK_USAGE(threads > 0, "threads: expected a number of at least 1, got \"", set, "\"");
+    if (set.starts_with("mixer.")) return false;
+    taken.push_back(set);
     return true;
   });
-  return threads;
+  return taken;
 }
 
 int run_bench_op(BenchOptions options) {
-  const int threads = take_threads(options.sets);
+  const RunConfig where = bench_run(take_run_sets(options.sets));
   ORCHID_CHECK_USAGE(options.shape.empty() || options.shape.size() == 3,
                      "--shape: expected B,L,D, got ", options.shape.size(), " numbers");
   for (const std::int64_t extent : options.shape)
@@ -84,7 +84,8 @@ int run_bench_op(BenchOptions options) {
   for (std::size_t i = 0; i < cases.size(); ++i) {
     if (options.json && i > 0) text += ",";
     text += in_child([&] {
-      const BenchResult result = bench_orchid(cases[i], threads);
+      Context ctx = make_context(where);
+      const BenchResult result = bench_orchid(ctx, cases[i]);
       return options.json ? "\n  " + bench_json(result) : bench_text(result);
     });
   }
@@ -123,7 +124,8 @@ void add_bench(CLI::App& app, Action& action) {
   step->add_option("config", options->config, "configuration file")->required();
   for (CLI::App* verb : {op, step}) {
     verb->add_option("--set", options->sets,
-                     verb == op ? "threads=N or mixer.key=value" : "path.to.key=value")
+                     verb == op ? "threads=N, device=cuda, precision=bf16 or mixer.key=value"
+                                : "path.to.key=value")
         ->expected(1)
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

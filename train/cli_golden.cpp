@@ -26,8 +26,11 @@ void write_case(JsonWriter& json, const GoldenResult& result, const Context& ctx
 }
 
 int run_golden(const GoldenOptions& options) {
-  const DType dtype = options.precision == "float64" ? DType::f64 : DType::f32;
-  Context ctx(parse_device(options.device), dtype);
+  const DType dtype = options.precision == "float64" ? DType::f64
+                      : options.precision == "bf16"  ? DType::bf16
+                                                     : DType::f32;
+  const bool automatic = options.device == "auto" && dtype == DType::f64;
+  Context ctx(parse_device(automatic ? "cpu" : options.device), dtype);
   JsonWriter json(2);
   json.begin_object().key("cases").begin_array();
   std::string text;
@@ -55,8 +58,8 @@ void add_check_golden(CLI::App& app, Action& action) {
                                       "Compare the operator with recorded outputs and gradients");
   verb->add_option("files", options->files, "golden cases, .safetensors")->required();
   verb->add_option("--device", options->device, "auto | cpu | cuda[:index]");
-  verb->add_option("--precision", options->precision, "float32 | float64")
-      ->check(CLI::IsMember({"float32", "float64"}));
+  verb->add_option("--precision", options->precision, "float32 | float64 (CPU) | bf16 (GPU)")
+      ->check(CLI::IsMember({"float32", "float64", "bf16"}));
   verb->add_flag("--json", options->json, "print JSON");
   verb->footer(
       examples({"orchid check-golden tests/golden/*.safetensors",

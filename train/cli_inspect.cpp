@@ -98,15 +98,26 @@ int run_devices(bool as_json) {
   JsonWriter json(2);
   json.begin_object().key("devices").begin_array();
   std::string text;
-  for (const Device& device : visible_devices()) {
-    json.begin_object().member("device", str(device)).member("name", machine.cpu);
-    json.member("processors", machine.processors).member("memory_bytes", machine.memory_bytes);
-    json.member("default_threads", Context(device).threads()).end_object();
-    text += str(device, "  ", machine.cpu, ", ", machine.processors, " processors, ",
-                Context(device).threads(), " threads by default, ",
-                short_number(machine.memory_bytes), "B\n");
+  const int threads = Context().threads();
+  json.begin_object().member("device", "cpu").member("name", machine.cpu);
+  json.member("processors", machine.processors).member("memory_bytes", machine.memory_bytes);
+  json.member("default_threads", threads).end_object();
+  text += str("cpu     ", machine.cpu, ", ", machine.processors, " processors, ", threads,
+              " threads by default, ", short_number(machine.memory_bytes), "B\n");
+  const CudaDevices gpus = built_with_cuda()
+                               ? find_cuda_devices()
+                               : CudaDevices{{}, "this program was built without CUDA"};
+  for (const CudaDevice& gpu : gpus.devices) {
+    const Device device{DeviceType::cuda, gpu.index};
+    const auto memory = static_cast<double>(gpu.memory);
+    json.begin_object().member("device", str(device)).member("name", gpu.name);
+    json.member("capability", gpu.capability).member("multiprocessors", gpu.multiprocessors);
+    json.member("memory_bytes", memory).end_object();
+    text += str(device, "  ", gpu.name, ", sm_", gpu.capability, ", ", gpu.multiprocessors,
+                " multiprocessors, ", short_number(memory), "B\n");
   }
-  json.end_array().end_object();
+  json.end_array().member("no_gpu", gpus.reason).end_object();
+  if (gpus.devices.empty()) text += "no GPU: " + gpus.reason + "\n";
   print_answer(as_json, json.text(), text);
   return 0;
 }

@@ -48,10 +48,11 @@ Evaluation evaluate(Context& ctx, const model::Model& model, const data::Dataset
   const FirstSamples samples(dataset, size);
   data::LoaderOptions loading = data::evaluation_options(options.micro_batch);
   loading.threads = options.threads;
-  data::Loader loader(samples, loading, ctx.memory());
+  data::Loader loader(samples, loading, make_host_pool());
 
   Evaluation result;
-  Score total;
+  Tensor sums = ctx.zeros({2}, DType::f64);
+  double all_targets = 0;
   std::map<std::int32_t, std::int64_t> counts;
   while (const std::optional<data::Batch> batch = loader.next()) {
     if (stop()) return {};
@@ -60,13 +61,13 @@ Evaluation evaluate(Context& ctx, const model::Model& model, const data::Dataset
     const std::int64_t targets = batch->targets.count();
     if (targets == 0) continue;
     model::Tape tape = model::Tape::off();
-    Tensor logits = model.forward(ctx, model_input(ctx, *batch), tape);
-    const Score score = masked_cross_entropy(ctx, logits, batch->targets, false);
-    total.loss += score.loss;
-    total.correct += score.correct;
-    total.targets += score.targets;
+    const MlmBatch on_device = to_device(ctx, mlm_batch(ctx, *batch));
+    Tensor logits = model.forward(ctx, on_device.input, tape);
+    add_score(ctx, logits, on_device.targets, false, sums);
+    all_targets += static_cast<double>(targets);
     for (std::int64_t i = 0; i < targets; ++i) ++counts[batch->targets.data<std::int32_t>()[i]];
   }
+  const Score total = read_score(sums, all_targets);
   ORCHID_CHECK_INPUT(total.targets > 0, "evaluation: no masked token in ", result.samples,
                      " samples; is the validation data long enough?");
   result.loss = total.loss / total.targets;

@@ -19,7 +19,7 @@ data::Vocabulary read_vocabulary(const std::string& text) {
 }
 
 /// The `top` largest of a row of logits, as probabilities over the pieces of the vocabulary.
-std::vector<MaskGuess> best_guesses(const float* logits, const data::Vocabulary& vocabulary,
+std::vector<MaskGuess> best_guesses(const double* logits, const data::Vocabulary& vocabulary,
                                     std::int64_t top) {
   const auto size = static_cast<std::size_t>(vocabulary.size());
   std::vector<std::int32_t> order(size);
@@ -59,9 +59,10 @@ FilledText MaskFiller::fill(const std::string& text, std::int64_t top) {
 
   Context& ctx = parts_.ctx;
   data::Batch batch;
-  batch.inputs = ctx.empty({1, length}, DType::i32);
-  batch.lengths = ctx.empty({1}, DType::i32);
-  batch.positions = ctx.empty({std::ssize(positions)}, DType::i32);
+  const std::shared_ptr<Memory> host = make_host_pool();
+  batch.inputs = Tensor::empty({1, length}, DType::i32, host);
+  batch.lengths = Tensor::empty({1}, DType::i32, host);
+  batch.positions = Tensor::empty({std::ssize(positions)}, DType::i32, host);
   std::copy(positions.begin(), positions.end(), batch.positions.data<std::int32_t>());
   *batch.lengths.data<std::int32_t>() = static_cast<std::int32_t>(pieces.size()) + 2;
   auto* ids = batch.inputs.data<std::int32_t>();
@@ -71,11 +72,13 @@ FilledText MaskFiller::fill(const std::string& text, std::int64_t top) {
   ids[pieces.size() + 1] = vocabulary_.separator();
 
   model::Tape tape = model::Tape::off();
-  const Tensor logits = parts_.model->forward(ctx, model_input(ctx, batch), tape);
+  const MlmBatch on_device = to_device(ctx, mlm_batch(ctx, batch));
+  const Tensor logits = parts_.model->forward(ctx, on_device.input, tape);
+  const std::vector<double> scores = values_of(logits);
   FilledText result{text, {}, {}};
   for (std::size_t i = 0; i < positions.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i) * logits.shape().last();
-    result.masks.push_back(best_guesses(logits.data<float>() + row, vocabulary_, top));
+    result.masks.push_back(best_guesses(scores.data() + row, vocabulary_, top));
     pieces[static_cast<std::size_t>(positions[i]) - 1] = result.masks.back().front().id;
   }
   result.filled = vocabulary_.decode(pieces);

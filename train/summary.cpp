@@ -63,7 +63,7 @@ std::string summary_json(const Assembly& parts, const Trainer& trainer, const st
   json.member("samples", progress.samples).member("tokens", progress.tokens);
   json.member("skipped_steps", progress.skipped).member("elapsed_s", progress.elapsed_s);
   json.member("parameters", trainer.optimizer().parameter_count());
-  json.member("seed", parts.config.seed).member("peak_bytes", peak_resident_bytes());
+  json.member("seed", parts.config.seed).member("peak_bytes", peak_bytes(parts.ctx));
   write_machine(json, parts.ctx);
   if (trainer.traced()) write_trace(json, trainer);
   return json.end_object().text() + "\n";

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
-#include <cstring>
 
+#include "kernels/ops/adamw.h"
+#include "kernels/ops/arithmetic.h"
 #include "train/optim/schedule.h"
 #include "train/signals.h"
 #include "train/version.h"
@@ -14,6 +14,11 @@ namespace orchid::train {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Most steps whose results are left on the device, and what is kept of each: the optimizer's
+/// control, then the score.
+constexpr std::int64_t kUnsettled = 64;
+constexpr std::int64_t kResults = ops::kControls + 2;
 
 /// Steps without an update that end a run.
 constexpr std::int64_t kSkipsInARow = 3;
@@ -26,33 +31,33 @@ bool stop_requested() {
   return StopSignals::received() != 0;
 }
 
-/// The model's buffers, such as running statistics, as they are now; a step that is given up puts
-/// them back.
+/// Copies of the model's buffers, such as running statistics, on their device; a step that is given
+/// up puts them back.
 class BufferSnapshot {
  public:
-  explicit BufferSnapshot(VisitModel visit) : visit_(std::move(visit)) {
-    visit_({[](const std::string&, model::Parameter&) {},
-            [this](const std::string&, Tensor& buffer) {
-              const auto* bytes = static_cast<const std::byte*>(buffer.raw());
-              copies_.emplace_back(bytes, bytes + buffer.bytes());
-            }});
+  explicit BufferSnapshot(const VisitModel& visit) {
+    visit({nullptr, [this](const std::string&, Tensor& buffer) {
+             Tensor copy = Tensor::empty(buffer.shape(), buffer.dtype(), buffer.memory());
+             orchid::copy(buffer, copy);
+             buffers_.emplace_back(buffer, copy);
+           }});
   }
   void restore() {
-    std::size_t next = 0;
-    visit_({[](const std::string&, model::Parameter&) {},
-            [&](const std::string&, Tensor& buffer) {
-              std::memcpy(buffer.raw(), copies_[next++].data(), buffer.bytes());
-            }});
+    for (auto& [buffer, copy] : buffers_) orchid::copy(copy, buffer);
   }
 
  private:
-  VisitModel visit_;
-  std::vector<std::vector<std::byte>> copies_;
+  std::vector<std::pair<Tensor, Tensor>> buffers_;
 };
 
 bool trace_wanted(const RunConfig& config) {
   const char* variable = std::getenv("ORCHID_TRACE");
   return config.trace || (variable && std::string(variable) == "1");
+}
+
+bool graphs_wanted(const Assembly& parts) {
+  return parts.ctx.device().type == DeviceType::cuda &&
+         parts.config.cuda_graphs == CudaGraphs::automatic && !trace_wanted(parts.config);
 }
 
 data::LoaderOptions loader_options(const Assembly& parts, std::int64_t start_step) {
@@ -71,6 +76,8 @@ Trainer::Trainer(Assembly& parts, RunOutput& output, const StoredCheckpoint* res
     : parts_(parts),
       output_(output),
       optimizer_(parts.ctx, parts.config.optimizer, parts.visit()),
+      micro_step_(parts.ctx, *parts.model, parts.config.seed, graphs_wanted(parts)),
+      results_(parts.ctx.zeros({kUnsettled, kResults}, DType::f64)),
       begin_(Clock::now()) {
   if (resume) {
     progress_ = resume->state.progress;
@@ -79,9 +86,11 @@ Trainer::Trainer(Assembly& parts, RunOutput& output, const StoredCheckpoint* res
     verify_checkpoint(resume->directory);
     load_model(resume->directory, parts.visit());
     load_optimizer(resume->directory, optimizer_);
+    optimizer_.set_updates(progress_.step - progress_.skipped);
   }
+  model::refresh_products(parts.ctx, *parts.model);
   loader_ = std::make_unique<data::Loader>(*parts.train, loader_options(parts, progress_.step),
-                                           parts.ctx.memory());
+                                           make_host_pool());
   if (trace_wanted(parts.config)) parts.ctx.trace = &trace_;
 }
 
@@ -109,98 +118,117 @@ Trainer::Outcome Trainer::run(std::int64_t last_step) {
 
 bool Trainer::step() {
   const Clock::time_point begin = Clock::now();
-  const std::optional<Gathered> gathered = accumulate_gradients();
-  if (!gathered) return false;
-  const bool updated = update(gathered->score);
-  count(*gathered, updated, seconds_since(begin));
-  const double step_loss = gathered->score.loss / gathered->score.targets;
-  output_.console().progress(
-      {progress_.step, step_loss, learning_rate_,
-       static_cast<double>(progress_.window.tokens) / progress_.window.seconds});
+  const std::optional<Step> step = accumulate_gradients();
+  if (!step) return false;
+  update(*step);
+  ++progress_.step;
+  unsettled_.push_back(*step);
+  if (settle_now()) settle();
+  const double seconds = seconds_since(begin);
+  progress_.window.seconds += seconds;
+  step_seconds_ += seconds;
+  show_progress();
   return true;
 }
 
 /// Gradients are of the summed loss: update() divides once, by the targets of all micro-batches.
-std::optional<Trainer::Gathered> Trainer::accumulate_gradients() {
+std::optional<Trainer::Step> Trainer::accumulate_gradients() {
   const BatchConfig& batch_config = parts_.config.batch;
   const std::int64_t per_step =
       (batch_config.global + batch_config.per_device - 1) / batch_config.per_device;
   Context& ctx = parts_.ctx;
-  Gathered sums;
-  BufferSnapshot buffers(parts_.visit());
-  optimizer_.zero_grad(ctx);
+  Step result{.number = progress_.step + 1};
   const std::int64_t micro_batches = loader_->micro_batches(progress_.step);
+  std::optional<BufferSnapshot> buffers;  // a step of one micro-batch is not given up half way
+  if (micro_batches > 1) buffers.emplace(parts_.visit());
+  optimizer_.zero_grad(ctx);
+  Tensor& sums = micro_step_.sums();
+  sums.memory()->zero(sums.raw(), sums.bytes());
   for (std::int64_t micro = 0; micro < micro_batches; ++micro) {
     if (stop_requested()) {
-      buffers.restore();
+      if (buffers) buffers->restore();
       return std::nullopt;
     }
     const Clock::time_point asked = Clock::now();
     const data::Batch batch = loader_->next_or_throw();
-    sums.wait += seconds_since(asked);
-    sums.samples += batch.samples;
-    sums.tokens += batch.tokens;
+    result.wait += seconds_since(asked);
+    result.samples += batch.samples;
+    result.tokens += batch.tokens;
     if (batch.targets.count() == 0) continue;
-    model::Tape tape(parts_.config.seed,
-                     static_cast<std::uint64_t>(progress_.step * per_step + micro));
-    Tensor logits = parts_.model->forward(ctx, model_input(ctx, batch), tape);
-    const Score score = masked_cross_entropy(ctx, logits, batch.targets, true);
-    parts_.model->backward(ctx, logits, tape);
-    ORCHID_CHECK(tape.empty(), "trainer: backward left entries on the tape");
-    sums.score.loss += score.loss;
-    sums.score.correct += score.correct;
-    sums.score.targets += score.targets;
+    micro_step_.run(batch, static_cast<std::uint64_t>(progress_.step * per_step + micro));
+    result.targets += static_cast<double>(batch.targets.count());
   }
-  return sums;
+  return result;
 }
 
-bool Trainer::update(const Score& score) {
+void Trainer::update(const Step& step) {
   const RunConfig& config = parts_.config;
-  ORCHID_CHECK(score.targets > 0, "step ", progress_.step + 1,
+  ORCHID_CHECK(step.targets > 0, "step ", step.number,
                ": no masked token in the whole batch; raise batch.global or task.mask_rate");
   const double factor = schedule_factor(config.schedule, progress_.step * config.batch.global,
                                         config.schedule.steps * config.batch.global);
-  const double mean = 1 / score.targets;
   learning_rate_ = factor * config.optimizer.learning_rate;
-  grad_norm_ = optimizer_.grad_norm(parts_.ctx) * mean;
-  if (std::isfinite(score.loss) && std::isfinite(grad_norm_)) {
-    const bool clip = config.clip_norm > 0;
-    const double scale = clip ? std::min(1.0, config.clip_norm / (grad_norm_ + 1e-6)) : 1.0;
-    optimizer_.step(parts_.ctx, factor, mean * scale, progress_.step + 1 - progress_.skipped);
+  optimizer_.update(parts_.ctx, micro_step_.sums(), factor, 1 / step.targets, config.clip_norm);
+  const std::int64_t row = std::ssize(unsettled_) * kResults;
+  Tensor control = results_.slice(row, {ops::kControls});
+  Tensor score = results_.slice(row + ops::kControls, {2});
+  copy(optimizer_.control(), control);
+  copy(micro_step_.sums(), score);
+}
+
+bool Trainer::settle_now() const {
+  return parts_.ctx.device().type == DeviceType::cpu || std::ssize(unsettled_) == kUnsettled ||
+         progress_.step % parts_.config.log_every == 0 || progress_.step == last_step_ ||
+         evaluation_due() || checkpoint_due();
+}
+
+void Trainer::settle() {
+  if (unsettled_.empty()) return;
+  const std::vector<double> results = values_of(results_);
+  for (std::size_t i = 0; i < unsettled_.size(); ++i)
+    settle(unsettled_[i], results.data() + i * static_cast<std::size_t>(kResults));
+  unsettled_.clear();
+}
+
+void Trainer::settle(const Step& step, const double* results) {
+  const auto control = [&](ops::Control what) { return results[static_cast<int>(what)]; };
+  const double* score = results + ops::kControls;
+  Window& window = progress_.window;
+  progress_.samples += step.samples;
+  progress_.tokens += step.tokens;
+  ++window.steps;
+  window.samples += step.samples;
+  window.tokens += step.tokens;
+  window.data_wait_s += step.wait;
+  loss_ = score[0] / step.targets;
+  grad_norm_ = control(ops::Control::norm);
+  if (control(ops::Control::apply) != 0) {
     progress_.skipped_in_a_row = 0;
-    return true;
+    window.loss += score[0];
+    window.correct += score[1];
+    window.targets += step.targets;
+    return;
   }
   ++progress_.skipped;
   ++progress_.skipped_in_a_row;
-  const std::string what = str("step ", progress_.step + 1, ": the loss is ", score.loss * mean,
-                               ", the norm of the gradient ", grad_norm_);
+  const std::string what =
+      str("step ", step.number, ": the loss is ", loss_, ", the norm of the gradient ", grad_norm_);
   const bool too_many = progress_.skipped_in_a_row >= kSkipsInARow;
-  ORCHID_CHECK(config.nonfinite == NonFinitePolicy::skip && !too_many, what,
+  ORCHID_CHECK(parts_.config.nonfinite == NonFinitePolicy::skip && !too_many, what,
                too_many ? str(", not finite for the ", kSkipsInARow, "rd time in a row") : "",
                "; a lower optimizer.learning_rate or a longer warm-up may help");
   output_.console().note(what + "; the step is skipped");
-  return false;
 }
 
-void Trainer::count(const Gathered& gathered, bool updated, double seconds) {
-  ++progress_.step;
-  progress_.samples += gathered.samples;
-  progress_.tokens += gathered.tokens;
-  Window& window = progress_.window;
-  if (updated) {
-    window.loss += gathered.score.loss;
-    window.correct += gathered.score.correct;
-    window.targets += gathered.score.targets;
-  }
-  ++window.steps;
-  window.samples += gathered.samples;
-  window.tokens += gathered.tokens;
-  window.seconds += seconds;
-  window.data_wait_s += gathered.wait;
-  step_seconds_ += seconds;
+void Trainer::show_progress() const {
+  std::int64_t tokens = progress_.window.tokens;
+  for (const Step& step : unsettled_) tokens += step.tokens;
+  const double tokens_per_s = static_cast<double>(tokens) / progress_.window.seconds;
+  output_.console().progress({progress_.step, loss_, learning_rate_, tokens_per_s});
 }
 
 void Trainer::log_metrics() {
+  settle();
   const Window& window = progress_.window;
   const double tokens_per_s = static_cast<double>(window.tokens) / window.seconds;
   MetricLine line{progress_.step, "train", {}};
@@ -229,6 +257,7 @@ bool Trainer::evaluation_due() const {
 }
 
 bool Trainer::run_evaluation() {
+  settle();
   Trace* const trace = std::exchange(parts_.ctx.trace, nullptr);  // it is of training steps alone
   const Evaluation result = evaluate(parts_.ctx, *parts_.model, *parts_.valid,
                                      {.micro_batch = parts_.config.batch.per_device,
@@ -267,6 +296,7 @@ bool Trainer::checkpoint_due() const {
 }
 
 void Trainer::save() {
+  settle();
   if (!output_.directory()) return;
   output_.sync();
   progress_.elapsed_s = elapsed();

@@ -9,9 +9,9 @@
 #include "train/assemble.h"
 #include "train/checkpoint/state.h"
 #include "train/evaluation.h"
+#include "train/micro_step.h"
 #include "train/optim/optimizer.h"
 #include "train/run_output.h"
-#include "train/tasks/mlm.h"
 
 namespace orchid::train {
 
@@ -37,19 +37,26 @@ class Trainer {
   bool traced() const { return parts_.ctx.trace != nullptr; }
 
  private:
-  /// What one pass over the micro-batches of a step gave, besides the gradients.
-  struct Gathered {
-    Score score;
+  /// A step given to the device, and what is known of it here. Its results are read when someone
+  /// needs them (settle): on a GPU nothing waits for it before.
+  struct Step {
+    std::int64_t number = 0;  ///< counted from 1
+    double targets = 0;
     std::int64_t samples = 0;
     std::int64_t tokens = 0;
     double wait = 0;  ///< seconds the loader kept the trainer waiting
+    double learning_rate = 0;
   };
 
   /// False: a signal came, and the step was given up before it changed anything.
   bool step();
-  std::optional<Gathered> accumulate_gradients();
-  bool update(const Score&);  ///< false: skipped, as something was not finite
-  void count(const Gathered&, bool updated, double seconds);
+  std::optional<Step> accumulate_gradients();
+  void update(const Step&);
+  /// Reads the results of all steps that are not settled yet and enters them in the progress.
+  void settle();
+  void settle(const Step&, const double* results);
+  bool settle_now() const;
+  void show_progress() const;
   void log_metrics();
   bool evaluation_due() const;
   /// False: a signal came before the end.
@@ -61,6 +68,9 @@ class Trainer {
   Assembly& parts_;
   RunOutput& output_;
   Optimizer optimizer_;
+  MicroStep micro_step_;
+  std::vector<Step> unsettled_;
+  Tensor results_;  ///< (kUnsettled, kResults) f64: one row an unsettled step
   Progress progress_;
   std::unique_ptr<data::Loader> loader_;
   std::optional<MetricLine> last_metrics_;
@@ -69,8 +79,9 @@ class Trainer {
   std::chrono::steady_clock::time_point begin_;
   double elapsed_before_ = 0;  ///< in earlier processes of the run
   double step_seconds_ = 0;
-  double learning_rate_ = 0;  ///< of the last step
-  double grad_norm_ = 0;      ///< of the last step, before clipping
+  double learning_rate_ = 0;  ///< of the last settled step, and so the next two
+  double grad_norm_ = 0;      ///< before clipping
+  double loss_ = 0;
   bool new_best_ = false;
   std::int64_t last_step_ = 0;
   std::int64_t saved_step_ = -1;

@@ -28,6 +28,9 @@ class Context {
   /// Element type of parameters, their gradients, statistics and spectra.
   DType accumulate() const { return accumulate_type(compute_); }
   int threads() const { return threads_; }
+  /// Whether products of float32 on a GPU may round their operands to tf32 (10 bits); at first not.
+  bool allow_tf32() const { return allow_tf32_; }
+  void set_allow_tf32(bool allow) { allow_tf32_ = allow; }
   const std::shared_ptr<Memory>& memory() const { return memory_; }
 
   Tensor empty(const Shape& shape) const { return empty(shape, compute_); }
@@ -61,6 +64,7 @@ class Context {
   Device device_;
   DType compute_;
   int threads_;
+  bool allow_tf32_ = false;
   std::shared_ptr<Memory> memory_;
   std::map<std::string, std::shared_ptr<void>, std::less<>> states_;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,28 @@ ORCHID_CUDA_PART std::size_t free_cuda_memory(int index);
 /// A stream of one GPU and a caching pool of its memory. Blocks are reused in the order of the
 /// stream, so a tensor may be dropped while the work that reads it is still queued.
 ORCHID_CUDA_PART std::shared_ptr<Memory> make_cuda_memory(int index);
+
+/// Work recorded from a stream, to be given to it again at once.
+class RecordedWork {
+ public:
+  virtual ~RecordedWork() = default;
+  /// Queues the work on the context's stream. What its ops were given by value is as it was when
+  /// recorded; what they read from memory is read anew.
+  virtual void replay() = 0;
+};
+
+/// Runs `body` in memory that only recorded work uses (see `record_cuda_work`): as a rehearsal,
+/// after which every block, plan and handle it needs exists.
+ORCHID_CUDA_PART void rehearse_cuda_work(Context&, const std::function<void()>& body);
+
+/// Records the ops that `body` runs, without doing them. `body` may not read from the device.
+/// Records of one context share their memory and leave nothing in it: they must be replayed one
+/// after another, and hand results over in tensors that were made before.
+ORCHID_CUDA_PART std::unique_ptr<RecordedWork> record_cuda_work(Context&,
+                                                                const std::function<void()>& body);
+
+/// Milliseconds of device time, by its own clock, that the work queued by `body` took.
+ORCHID_CUDA_PART double time_cuda_work(Context&, const std::function<void()>& body);
 
 /// Brackets an op for profilers (an NVTX range); `end` reports errors of the launch, and with a
 /// trace waits, so that the time is the op's.

@@ -80,4 +80,14 @@ void dispatch_float(DType dtype, Body&& body) {
   body(double{});
 }
 
+/// Calls body(T{}) with the host type of any element type.
+template <class Body>
+void dispatch_any(DType dtype, Body&& body) {
+  if (dtype == DType::i32) return body(std::int32_t{});
+  if (dtype == DType::i64) return body(std::int64_t{});
+  if (dtype == DType::u8) return body(std::uint8_t{});
+  if (dtype == DType::bf16) return body(Bfloat16{});
+  dispatch_float(dtype, body);
+}
+
 }  // namespace orchid

@@ -71,4 +71,27 @@ Tensor to_host(const Tensor& tensor) {
   return to_memory(tensor, make_host_pool());
 }
 
+std::vector<double> values_of(const Tensor& tensor) {
+  const Tensor host = to_host(tensor);
+  std::vector<double> values(static_cast<std::size_t>(host.count()));
+  dispatch_any(host.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* data = host.data<T>();
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(data[i]);
+  });
+  return values;
+}
+
+void set_values(Tensor& tensor, const std::vector<double>& values) {
+  ORCHID_CHECK(tensor.count() == std::ssize(values), "set_values: expected ", tensor.count(),
+               " values for ", tensor.shape(), ", got ", values.size());
+  Tensor host = Tensor::empty(tensor.shape(), tensor.dtype(), make_host_pool());
+  dispatch_any(tensor.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* data = host.data<T>();
+    for (std::size_t i = 0; i < values.size(); ++i) data[i] = static_cast<T>(values[i]);
+  });
+  copy(host, tensor);
+}
+
 }  // namespace orchid

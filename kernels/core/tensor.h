@@ -60,6 +60,12 @@ Tensor to_memory(const Tensor&, const std::shared_ptr<Memory>& memory);
 /// The elements where the host can read them; waits for a device to compute them.
 Tensor to_host(const Tensor&);
 
+/// All elements, converted, wherever they lie; waits for a device to compute them.
+std::vector<double> values_of(const Tensor&);
+
+/// Sets all elements of `tensor`, rounded to its type.
+void set_values(Tensor& tensor, const std::vector<double>& values);
+
 /// How an op uses an operand. They borrow: valid only as long as the call.
 /// An operand that an op calls optional may be left out; it then holds an undefined tensor.
 struct In {

@@ -6,13 +6,13 @@ namespace orchid::model {
 
 Tensor Dropout::apply(Context& ctx, const Tensor& x, const Tape& tape) const {
   if (!tape.training() || rate_ == 0) return x;
-  constexpr std::uint64_t kSites = 1u << 16;
   Tensor y = ctx.empty(x.shape(), x.dtype());
   run(ctx, ops::Dropout{.x = x,
                         .y = y,
+                        .step = tape.device_step(),
                         .rate = rate_,
                         .seed = tape.seed(),
-                        .item = tape.step() * kSites + site_});
+                        .item = tape.step() * ops::kDropoutSites + site_});
   return y;
 }
 

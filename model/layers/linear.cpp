@@ -27,18 +27,21 @@ Linear::Linear(const Init& init, std::int64_t in, std::int64_t out, bool bias)
 
 Tensor Linear::forward(Context& ctx, const Tensor& x, Tape& tape) const {
   Tensor y = ctx.empty(x.shape().with_last(weight_.value.shape()[0]), x.dtype());
-  run(ctx,
-      ops::Matmul{.a = x, .b = weight_.value, .bias = bias_.value, .c = y, .transpose_b = true});
+  run(ctx, ops::Matmul{.a = x,
+                       .b = weight_.operand(x.dtype()),
+                       .bias = bias_.value,
+                       .c = y,
+                       .transpose_b = true});
   tape.save(SavedInput{x});
   return y;
 }
 
 Tensor Linear::backward(Context& ctx, const Tensor& dy, Tape& tape) {
   const auto [x] = tape.take<SavedInput>();
-  run(ctx, ops::MatmulAccumulate{.a = dy, .b = x, .c = weight_.grad, .transpose_a = true});
-  if (bias_.value.defined()) run(ctx, ops::BiasGrad{.dy = dy, .db = bias_.grad});
+  run(ctx, ops::MatmulAccumulate{
+               .a = dy, .b = x, .c = weight_.grad, .a_sums = bias_.grad, .transpose_a = true});
   Tensor dx = ctx.empty(x.shape(), x.dtype());
-  run(ctx, ops::Matmul{.a = dy, .b = weight_.value, .bias = {}, .c = dx});
+  run(ctx, ops::Matmul{.a = dy, .b = weight_.operand(dy.dtype()), .bias = {}, .c = dx});
   return dx;
 }
 
@@ -56,7 +59,8 @@ BlockLinear::BlockLinear(const Init& init, std::int64_t in, std::int64_t out, st
 Tensor BlockLinear::forward(Context& ctx, const Tensor& x, Tape& tape) const {
   const Shape& shape = weight_.value.shape();
   Tensor y = ctx.empty(x.shape().with_last(shape[0] * shape[1]), x.dtype());
-  run(ctx, ops::BlockDiagonal{.x = x, .weight = weight_.value, .bias = bias_.value, .y = y});
+  run(ctx, ops::BlockDiagonal{
+               .x = x, .weight = weight_.operand(x.dtype()), .bias = bias_.value, .y = y});
   tape.save(SavedInput{x});
   return y;
 }
@@ -66,7 +70,7 @@ Tensor BlockLinear::backward(Context& ctx, const Tensor& dy, Tape& tape) {
   Tensor dx = ctx.empty(x.shape(), x.dtype());
   run(ctx, ops::BlockDiagonalGrad{.dy = dy,
                                   .x = x,
-                                  .weight = weight_.value,
+                                  .weight = weight_.operand(x.dtype()),
                                   .dx = dx,
                                   .dweight = weight_.grad,
                                   .dbias = bias_.grad});

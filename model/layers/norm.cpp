@@ -21,7 +21,8 @@ LayerNorm::LayerNorm(const Init& init, std::int64_t width, double eps)
 Tensor LayerNorm::forward(Context& ctx, const Tensor& x, Tape& tape) const {
   const Shape rows{x.shape().rows()};
   Tensor y = ctx.empty(x.shape(), x.dtype());
-  Tensor mean = ctx.empty(rows, x.dtype()), rstd = ctx.empty(rows, x.dtype());
+  const DType statistics = accumulate_type(x.dtype());
+  Tensor mean = ctx.empty(rows, statistics), rstd = ctx.empty(rows, statistics);
   run(ctx, ops::LayerNorm{.x = x,
                           .gamma = gamma_.value,
                           .beta = beta_.value,
@@ -63,7 +64,8 @@ BatchNorm::BatchNorm(const Init& init, std::int64_t width, double eps)
 Tensor BatchNorm::forward(Context& ctx, const Tensor& x, Tape& tape) const {
   const Shape channels{x.shape().last()};
   Tensor y = ctx.empty(x.shape(), x.dtype());
-  Tensor mean = ctx.empty(channels, x.dtype()), rstd = ctx.empty(channels, x.dtype());
+  const DType statistics = accumulate_type(x.dtype());
+  Tensor mean = ctx.empty(channels, statistics), rstd = ctx.empty(channels, statistics);
   Tensor running_mean = running_mean_,
          running_var = running_var_;  // handles; they move in training
   run(ctx, ops::BatchNorm{.x = x,

@@ -64,7 +64,7 @@ ConditioningNetwork::ConditioningNetwork(const Init& init, const OrchidMixerConf
 Tensor ConditioningNetwork::transform(Context& ctx, const Tensor& x, std::int64_t length) const {
   const std::int64_t bins = ops::spectrum_bins(config_.transform, length);
   const std::int64_t channels = ops::spectrum_channels(config_.transform, x.shape().last());
-  Tensor spectrum = ctx.empty({x.shape()[0], bins, channels}, x.dtype());
+  Tensor spectrum = ctx.empty({x.shape()[0], bins, channels}, ctx.accumulate());
   run(ctx,
       ops::Transform{.x = x, .spectrum = spectrum, .kind = config_.transform, .length = length});
   return spectrum;
@@ -73,7 +73,7 @@ Tensor ConditioningNetwork::transform(Context& ctx, const Tensor& x, std::int64_
 Tensor ConditioningNetwork::transform_grad(Context& ctx, const Tensor& dspectrum,
                                            std::int64_t time_steps, std::int64_t length) const {
   const std::int64_t channels = dspectrum.shape().last() / (fourier_ ? 2 : 1);
-  Tensor dx = ctx.empty({dspectrum.shape()[0], time_steps, channels}, dspectrum.dtype());
+  Tensor dx = ctx.empty({dspectrum.shape()[0], time_steps, channels});
   run(ctx, ops::TransformGrad{
                .dspectrum = dspectrum, .dx = dx, .kind = config_.transform, .length = length});
   return dx;

@@ -127,6 +127,25 @@ Tensor OrchidMixer::kernel_spectrum_grad(Context& ctx, const Tensor& dspectrum, 
   return dh;
 }
 
+/// Batch norm cannot run twice: its running statistics would move twice.
+bool OrchidMixer::recomputes(const Context& ctx) const {
+  if (config_.norm == ConditioningNorm::batch) return false;
+  if (config_.recompute != Recompute::automatic) return config_.recompute == Recompute::always;
+  return ctx.device().type == DeviceType::cuda;
+}
+
+/// The spectra of the data-dependent kernels, as the convolutions take them, from saved.p.
+std::vector<Tensor> OrchidMixer::kernels(Context& ctx, Saved& saved, Tape& tape) const {
+  std::vector<Tensor> h =
+      conditioning_.forward(ctx, saved.p, config_.order * width_, saved.n.conditioning, tape);
+  saved.h_shapes.clear();
+  for (Tensor& kernel : h) {
+    saved.h_shapes.push_back(kernel.shape());
+    kernel = kernel_spectrum(ctx, kernel, saved.n);
+  }
+  return h;
+}
+
 /// The skip weights of one convolution: column `filter` of (D, filters).
 Tensor OrchidMixer::skip_of(Context& ctx, const Parameter& skip, std::int64_t filter) const {
   if (filters_ == 1) return skip.value;
@@ -198,11 +217,9 @@ Tensor OrchidMixer::forward(Context& ctx, const Tensor& input, const Tensor& mas
   saved.n = lengths(input.shape()[1]);
 
   saved.p = in_.forward(ctx, saved.x, tape);
-  for (const Tensor& h :
-       conditioning_.forward(ctx, saved.p, config_.order * width_, saved.n.conditioning, tape)) {
-    saved.h_shapes.push_back(h.shape());
-    saved.h.push_back(kernel_spectrum(ctx, h, saved.n));
-  }
+  const bool recompute = recomputes(ctx);
+  Tape off = Tape::off();
+  saved.h = kernels(ctx, saved, recompute ? off : tape);
   saved.q = ctx.empty(saved.p.shape(), saved.p.dtype());
   run(ctx, ops::SequenceConv{.x = saved.p,
                              .weight = short_weight_.value,
@@ -214,6 +231,7 @@ Tensor OrchidMixer::forward(Context& ctx, const Tensor& input, const Tensor& mas
   if (residual_) saved.residual_spectrum = static_spectrum(ctx, *residual_, saved.n, tape);
 
   const Tensor y = convolve(ctx, saved.x, saved);
+  if (recompute) saved.h.clear();
   const SavedMask result{saved.mask};
   tape.save(std::move(saved));
   Tensor out = out_.forward(ctx, y, tape);
@@ -233,10 +251,10 @@ void OrchidMixer::convolve_grad(Context& ctx, const Tensor& dy_last, const Saved
     const Tensor h0 = saved.spectra.slice(o * spectrum.count(), spectrum);
     Tensor dh0 = dspectra.slice(o * spectrum.count(), spectrum);
     const Tensor skip = skip_of(ctx, filter_.skip(), o);
-    Tensor dskip = filters_ == 1 ? filter_.skip().grad : ctx.zeros({width_}, dy.dtype());
+    Tensor dskip = filters_ == 1 ? filter_.skip().grad : ctx.zeros({width_}, ctx.accumulate());
     const Tensor& x = first ? saved.q : saved.inputs[index - 1];
     Tensor dx = first ? dq : ctx.empty(dy.shape(), dy.dtype());
-    dh[index] = ctx.empty(saved.h[index].shape(), dy.dtype());
+    dh[index] = ctx.empty(saved.h[index].shape(), ctx.accumulate());
     run(ctx, ops::FftConvGrad{.dy = dy,
                               .x = x,
                               .gate_in = saved.q,
@@ -274,13 +292,13 @@ Tensor OrchidMixer::backward(Context& ctx, const Tensor& dout, Tape& tape) {
     run(ctx, ops::MaskRows{.x = dout, .mask = mask, .y = dmasked});
   }
   const Tensor dy = out_.backward(ctx, dmasked, tape);
-  const Saved saved = tape.take<Saved>();
+  Saved saved = tape.take<Saved>();
 
   Tensor dx_residual;
   if (residual_) {
     const Shape spectrum{saved.residual_spectrum.shape()[1], saved.residual_spectrum.shape()[2]};
     const Tensor h0 = saved.residual_spectrum.slice(0, spectrum);
-    Tensor dspectrum = ctx.zeros(saved.residual_spectrum.shape(), dy.dtype());
+    Tensor dspectrum = ctx.zeros(saved.residual_spectrum.shape(), ctx.accumulate());
     Tensor dh0 = dspectrum.slice(0, spectrum);
     dx_residual = ctx.empty(saved.x.shape(), dy.dtype());
     run(ctx, ops::FftConvGrad{.dy = dy,
@@ -303,7 +321,10 @@ Tensor OrchidMixer::backward(Context& ctx, const Tensor& dout, Tape& tape) {
     static_spectrum_grad(ctx, *residual_, dspectrum, saved.n, tape);
   }
   Tensor dq = ctx.empty(saved.q.shape(), dy.dtype());
-  Tensor dspectra = ctx.zeros(saved.spectra.shape(), dy.dtype());
+  Tensor dspectra = ctx.zeros(saved.spectra.shape(), ctx.accumulate());
+  Tape again = tape.fresh();
+  Tape& conditioning_tape = recomputes(ctx) ? again : tape;
+  if (recomputes(ctx)) saved.h = kernels(ctx, saved, again);
   std::vector<Tensor> dh(saved.h.size());
   convolve_grad(ctx, dy, saved, dq, dspectra, dh);
   static_spectrum_grad(ctx, filter_, dspectra, saved.n, tape);
@@ -319,7 +340,7 @@ Tensor OrchidMixer::backward(Context& ctx, const Tensor& dout, Tape& tape) {
                                  .left = config_.short_conv - 1});
   for (std::size_t o = 0; o < dh.size(); ++o)
     dh[o] = kernel_spectrum_grad(ctx, dh[o], saved.h_shapes[o], saved.n);
-  const Tensor dv = conditioning_.backward(ctx, dh, tape);
+  const Tensor dv = conditioning_.backward(ctx, dh, conditioning_tape);
   run(ctx, ops::AddColumns{.x = dv, .y = dp, .column = config_.order * width_});
 
   Tensor dx = in_.backward(ctx, dp, tape);

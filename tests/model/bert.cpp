@@ -250,3 +250,28 @@ TEST_CASE("bert: the padding row of the token table learns from the head alone",
   check_close("row 0", padding, gradient_of_row_0(5), kF64);
   CHECK(*std::max_element(padding.begin(), padding.end()) > 0);
 }
+
+TEST_CASE("bert: spectra made again in backward give the bits of spectra kept", "[model][bert]") {
+  const auto gradients = [](Recompute recompute, Kernel kernel) {
+    BertConfig config = tiny();
+    auto& mixer = std::get<OrchidMixerConfig>(config.encoder.mixer);
+    mixer.recompute = recompute;
+    mixer.kernel = kernel;
+    Context ctx({}, DType::f32, 1);
+    const std::unique_ptr<Model> model = build_model(ctx, config, 1);
+    allocate_gradients(ctx, *model);
+    const Example example(ctx);
+    Tape tape(5, 11);
+    Tensor dlogits;
+    loss(ctx, *model, example, tape, &dlogits);
+    model->backward(ctx, dlogits, tape);
+    std::map<std::string, Array> all;
+    model->visit("", {[&](const std::string& path, Parameter& parameter) {
+                        all[path] = download(parameter.grad);
+                      },
+                      nullptr});
+    return all;
+  };
+  for (const Kernel kernel : {Kernel::phase, Kernel::correlation})
+    CHECK(gradients(Recompute::always, kernel) == gradients(Recompute::never, kernel));
+}

@@ -25,16 +25,6 @@ inline Array random_array(std::int64_t n, std::uint64_t seed) {
   return values;
 }
 
-/// Calls body(T{}) with the C++ type of `dtype`.
-template <class Body>
-void dispatch_any(DType dtype, const Body& body) {
-  if (dtype == DType::i32) return body(std::int32_t{});
-  if (dtype == DType::i64) return body(std::int64_t{});
-  if (dtype == DType::u8) return body(std::uint8_t{});
-  if (dtype == DType::bf16) return body(Bfloat16{});
-  dispatch_float(dtype, body);
-}
-
 /// A tensor of any type with these values, converted.
 template <class Value>
 Tensor upload(const Context& ctx, const std::vector<Value>& values, const Shape& shape,
@@ -81,13 +71,8 @@ inline Tensor poisoned_f(const Context& ctx, const Shape& shape) {
   return filled_f(ctx, shape, NAN);
 }
 
-inline Array download(const Tensor& on_device) {
-  const Tensor tensor = to_host(on_device);
-  Array values(static_cast<std::size_t>(tensor.count()));
-  dispatch_any(tensor.dtype(), [&](auto zero) {
-    std::copy_n(tensor.data<decltype(zero)>(), values.size(), values.begin());
-  });
-  return values;
+inline Array download(const Tensor& tensor) {
+  return values_of(tensor);
 }
 
 /// Largest difference allowed, relative to the largest expected magnitude of the tensor.

@@ -76,7 +76,7 @@ TEST_CASE("an unknown key is refused with the nearest known one", "[train][confi
                 "reading x.json: bacth: unknown key; did you mean \"batch\"? known here: batch, "
                 "checkpoint, clip_norm, cuda_graphs, data, description, device, evaluate_every, "
                 "evaluate_samples, log_every, model, name, nonfinite, optimizer, precision, "
-                "schedule, seed, task, threads, trace");
+                "schedule, seed, task, tf32, threads, trace");
   check_refused(R"("batch": {"size": 3})",
                 "reading x.json: batch.size: unknown key; known here: global, per_device");
   check_refused(R"("batch": {"type": "x"})",
@@ -105,7 +105,7 @@ TEST_CASE("a value of the wrong type is refused with its path", "[train][config]
   check_refused(R"("optimizer": {"groups": {}})",
                 "reading x.json: optimizer.groups: expected a list [...]; got {}");
   check_refused(R"("precision": "fp8")",
-                "reading x.json: precision: expected f32 | bf16; got \"fp8\"");
+                "reading x.json: precision: expected float32 | bf16; got \"fp8\"");
 }
 
 TEST_CASE("the type of a section chooses its keys", "[train][config]") {

@@ -26,18 +26,24 @@ double percentile(const std::vector<double>& sorted, double fraction) {
 Tensor random_tensor(Context& ctx, const Shape& shape, std::uint64_t item) {
   Tensor tensor = ctx.empty(shape);
   const Philox philox(1, RandomPurpose::test);
-  float* data = tensor.data<float>();
-  for (std::int64_t i = 0; i < shape.count(); ++i)
-    data[i] = static_cast<float>(2 * philox.uniform(item, static_cast<std::uint64_t>(i)) - 1);
+  std::vector<double> values(static_cast<std::size_t>(shape.count()));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 2 * philox.uniform(item, i) - 1;
+  set_values(tensor, values);
   return tensor;
 }
 
+bool on_gpu(const Context& ctx) {
+  return ctx.device().type == DeviceType::cuda;
+}
+
 /// Work of forward and backward, counted without doing it.
-Context::Tally plan_orchid(const BenchCase& bench) {
-  Context ctx = Context::planning();
+Context::Tally plan_orchid(const BenchCase& bench, DType compute) {
+  Context ctx = Context::planning(compute);
   model::OrchidMixer mixer(model::Init(ctx, 0, model::LinearInit::uniform), bench.mixer,
                            bench.width, bench.length);
   model::allocate_gradients(ctx, mixer);
+  model::refresh_products(ctx, mixer);
+  ctx.tally = {};
   const Tensor x = ctx.empty({bench.batch, bench.length, bench.width});
   model::Tape tape(0, 0);
   mixer.backward(ctx, mixer.forward(ctx, x, {}, tape), tape);
@@ -46,11 +52,20 @@ Context::Tally plan_orchid(const BenchCase& bench) {
 
 }  // namespace
 
-Timing time_work(const std::function<void()>& work, double seconds) {
-  for (int i = 0; i < 3; ++i) work();
+Timing time_work(Context& ctx, const std::function<void()>& work, double seconds) {
+  constexpr std::int64_t kSweep = std::int64_t{256} << 20;  ///< bytes; beyond the L2 cache of a GPU
+  const bool gpu = on_gpu(ctx);
+  const std::size_t least = gpu ? 50 : 20;
+  Tensor sweep = gpu ? ctx.empty({kSweep}, DType::u8) : Tensor();
+  for (int i = 0; i < (gpu ? 20 : 3); ++i) work();
   std::vector<double> times;
   const double begin = now_ms();
-  while (times.size() < 1000 && (times.size() < 20 || now_ms() - begin < seconds * 1e3)) {
+  while (times.size() < 1000 && (times.size() < least || now_ms() - begin < seconds * 1e3)) {
+    if (gpu) {
+      sweep.memory()->zero(sweep.raw(), sweep.bytes());
+      times.push_back(time_cuda_work(ctx, work));
+      continue;
+    }
     const double start = now_ms();
     work();
     times.push_back(now_ms() - start);
@@ -60,12 +75,12 @@ Timing time_work(const std::function<void()>& work, double seconds) {
           static_cast<int>(times.size())};
 }
 
-BenchResult bench_orchid(const BenchCase& bench, int threads) {
+BenchResult bench_orchid(Context& ctx, const BenchCase& bench) {
   model::validate(bench.mixer, bench.length);
-  Context ctx(Device{}, DType::f32, threads);
   model::OrchidMixer mixer(model::Init(ctx, 1, model::LinearInit::uniform), bench.mixer,
                            bench.width, bench.length);
   model::allocate_gradients(ctx, mixer);
+  model::refresh_products(ctx, mixer);
   const Shape shape{bench.batch, bench.length, bench.width};
   const Tensor x = random_tensor(ctx, shape, 1), dy = random_tensor(ctx, shape, 2);
 
@@ -74,8 +89,10 @@ BenchResult bench_orchid(const BenchCase& bench, int threads) {
   result.batch = bench.batch;
   result.length = bench.length;
   result.width = bench.width;
+  result.device = str(ctx.device());
+  result.precision = name_of(ctx.compute());
   result.threads = ctx.threads();
-  result.forward = time_work([&] {
+  result.forward = time_work(ctx, [&] {
     model::Tape off = model::Tape::off();
     mixer.forward(ctx, x, {}, off);
   });
@@ -84,8 +101,8 @@ BenchResult bench_orchid(const BenchCase& bench, int threads) {
     mixer.forward(ctx, x, {}, tape);
     mixer.backward(ctx, dy, tape);
   };
-  result.total = time_work(step);
-  result.peak_bytes = peak_resident_bytes();
+  result.total = time_work(ctx, step);
+  result.peak_bytes = peak_bytes(ctx);
 
   Trace trace;
   ctx.trace = &trace;
@@ -95,31 +112,36 @@ BenchResult bench_orchid(const BenchCase& bench, int threads) {
   for (const Trace::Entry& entry : trace.entries())
     result.ops.push_back({entry.name, entry.seconds * 1e3 / kTraced, entry.calls / kTraced});
 
-  const Context::Tally tally = plan_orchid(bench);
+  const Context::Tally tally = plan_orchid(bench, ctx.compute());
   result.flops = tally.flops;
   result.bytes = tally.bytes;
   result.copy_gb_s = measure_copy_gb_s(ctx);
-  result.gemm_gflop_s = measure_gemm_gflop_s(ctx, 1024, 768, 256);
+  result.gemm_gflop_s = measure_gemm_gflop_s(ctx);
   return result;
 }
 
 double measure_copy_gb_s(Context& ctx) {
-  const Shape shape{4096, 4096};
+  const Shape shape{on_gpu(ctx) ? 32768 : 4096, 4096};
   const Tensor from = ctx.zeros(shape);
   Tensor to = ctx.empty(shape);
-  const Timing timing = time_work([&] { run(ctx, ops::CopyColumns{.x = from, .y = to}); }, 0.2);
+  const Timing timing = time_work(
+      ctx, [&] { run(ctx, ops::CopyColumns{.x = from, .y = to}); }, 0.2);
   return 2 * static_cast<double>(from.bytes()) / timing.median_ms * 1e-6;
 }
 
-double measure_gemm_gflop_s(Context& ctx, std::int64_t m, std::int64_t n, std::int64_t k) {
+double measure_gemm_gflop_s(Context& ctx) {
+  const std::int64_t m = on_gpu(ctx) ? 8192 : 1024, n = on_gpu(ctx) ? 8192 : 768,
+                     k = on_gpu(ctx) ? 8192 : 256;
   const Tensor a = random_tensor(ctx, {m, k}, 3), b = random_tensor(ctx, {n, k}, 4);
   Tensor c = ctx.empty({m, n});
-  const Timing timing = time_work(
-      [&] { run(ctx, ops::Matmul{.a = a, .b = b, .bias = {}, .c = c, .transpose_b = true}); }, 0.3);
-  return 2.0 * static_cast<double>(m * n * k) / timing.median_ms * 1e-6;
+  const auto work = [&] {
+    run(ctx, ops::Matmul{.a = a, .b = b, .bias = {}, .c = c, .transpose_b = true});
+  };
+  return 2.0 * static_cast<double>(m * n * k) / time_work(ctx, work, 0.3).median_ms * 1e-6;
 }
 
-double peak_resident_bytes() {
+double peak_bytes(const Context& ctx) {
+  if (on_gpu(ctx)) return static_cast<double>(ctx.memory()->peak());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) * 1024;

@@ -17,8 +17,9 @@ struct Timing {
   int repeats = 0;
 };
 
-/// Runs `work` to warm up, then until both 20 repeats and `seconds` are reached (at most 1000).
-Timing time_work(const std::function<void()>& work, double seconds = 1.5);
+/// Runs `work` to warm up, then until both 20 repeats (50 on a GPU) and `seconds` are reached (at
+/// most 1000). On a GPU the device's clock counts, and its caches are swept before each repeat.
+Timing time_work(Context&, const std::function<void()>& work, double seconds = 1.5);
 
 /// Share of one op in a case's time.
 struct OpShare {
@@ -31,14 +32,16 @@ struct OpShare {
 struct BenchResult {
   std::string name;
   std::int64_t batch = 0, length = 0, width = 0;
+  std::string device;     ///< "cpu", "cuda:0"
+  std::string precision;  ///< of activations
   int threads = 0;
   Timing forward;
   Timing total;              ///< forward and backward
   double flops = 0;          ///< of `total`: products and transforms (5 N log2 N)
   double bytes = 0;          ///< of `total`: operands of all ops, once each
-  double peak_bytes = 0;     ///< highest resident set of the process
+  double peak_bytes = 0;     ///< highest resident set of the process, or use of the GPU's memory
   double copy_gb_s = 0;      ///< large copy, bytes read and written
-  double gemm_gflop_s = 0;   ///< 1024 x 768 x 256 product
+  double gemm_gflop_s = 0;   ///< 1024 x 768 x 256 product, on a GPU 8192 x 8192 x 8192
   std::vector<OpShare> ops;  ///< of `total`, slowest first
 };
 
@@ -49,13 +52,13 @@ struct BenchCase {
 };
 
 /// The Orchid operator alone, forward and forward plus backward with all gradients.
-BenchResult bench_orchid(const BenchCase&, int threads);
+BenchResult bench_orchid(Context&, const BenchCase&);
 
-/// Bytes per second of a copy and FLOP/s of a product on this context.
+/// Bytes per second of a large copy and FLOP/s of a product on this context.
 double measure_copy_gb_s(Context&);
-double measure_gemm_gflop_s(Context&, std::int64_t m, std::int64_t n, std::int64_t k);
+double measure_gemm_gflop_s(Context&);
 
-/// Highest resident set of this process so far.
-double peak_resident_bytes();
+/// Highest resident set of this process so far, or on a GPU use of its memory.
+double peak_bytes(const Context&);
 
 }  // namespace orchid::train

@@ -35,6 +35,17 @@ std::string case_name(const model::OrchidMixerConfig& mixer) {
   return str("orchid ", enum_name(mixer.kernel), " ", enum_name(mixer.transform));
 }
 
+RunConfig config_for(std::int64_t length, std::int64_t width,
+                     const std::vector<std::string>& sets) {
+  const std::string config = str(
+      R"({"name": "bench", "model": {"type": "bert", "length": )", length,
+      R"(, "encoder": {"width": )", width,
+      R"(, "mlp": {"blocks": 1}, "mixer": {"type": "orchid"}}},)",
+      R"("task": {"type": "mlm"}, "data": {"type": "text_shards", "train": "-", "valid": "-", "length": )",
+      length, "}}");
+  return parse_config(config, "bench", sets);
+}
+
 }  // namespace
 
 std::vector<BenchCase> standard_orchid_cases() {
@@ -54,24 +65,23 @@ std::vector<BenchCase> standard_orchid_cases() {
 
 BenchCase orchid_case(std::int64_t batch, std::int64_t length, std::int64_t width,
                       const std::vector<std::string>& sets) {
-  const std::string config = str(
-      R"({"name": "bench", "model": {"type": "bert", "length": )", length,
-      R"(, "encoder": {"width": )", width,
-      R"(, "mlp": {"blocks": 1}, "mixer": {"type": "orchid"}}},)",
-      R"("task": {"type": "mlm"}, "data": {"type": "text_shards", "train": "-", "valid": "-", "length": )",
-      length, "}}");
   std::vector<std::string> inside;
   for (const std::string& set : sets) inside.push_back("model.encoder." + set);
-  const RunConfig run = parse_config(config, "bench", inside);
+  const RunConfig run = config_for(length, width, inside);
   const auto& bert = std::get<model::BertConfig>(run.model);
   const auto& mixer = std::get<model::OrchidMixerConfig>(bert.encoder.mixer);
   return {case_name(mixer), mixer, batch, length, width};
+}
+
+RunConfig bench_run(const std::vector<std::string>& sets) {
+  return config_for(64, 64, sets);
 }
 
 std::string bench_json(const BenchResult& result) {
   JsonWriter json;
   json.begin_object().member("op", result.name).key("shape").begin_array();
   json.value(result.batch).value(result.length).value(result.width).end_array();
+  json.member("device", result.device).member("precision", result.precision);
   json.member("threads", result.threads);
   json.member("median_ms", result.total.median_ms).member("p10_ms", result.total.p10_ms);
   json.member("p90_ms", result.total.p90_ms).member("repeats", result.total.repeats);
@@ -95,9 +105,10 @@ std::string bench_json(const BenchResult& result) {
 
 std::string bench_text(const BenchResult& result) {
   std::string text =
-      format("%s (%lld, %lld, %lld), %d threads\n", result.name.c_str(),
+      format("%s (%lld, %lld, %lld), %s, %s, %d threads\n", result.name.c_str(),
              static_cast<long long>(result.batch), static_cast<long long>(result.length),
-             static_cast<long long>(result.width), result.threads);
+             static_cast<long long>(result.width), result.device.c_str(), result.precision.c_str(),
+             result.threads);
   text += format("  forward            %9.2f ms   (p10 %.2f, p90 %.2f)\n", result.forward.median_ms,
                  result.forward.p10_ms, result.forward.p90_ms);
   text += format("  forward + backward %9.2f ms   (p10 %.2f, p90 %.2f)\n", result.total.median_ms,
@@ -110,7 +121,7 @@ std::string bench_text(const BenchResult& result) {
       "ms\n",
       result.flops * 1e-9, result.gemm_gflop_s, result.flops / result.gemm_gflop_s * 1e-6,
       result.bytes * 1e-6, result.copy_gb_s, result.bytes / result.copy_gb_s * 1e-6);
-  text += format("  highest resident memory %.0f MiB\n", result.peak_bytes / 1048576);
+  text += format("  highest memory %.0f MiB\n", result.peak_bytes / 1048576);
   for (const OpShare& op : result.ops)
     text += format("    %-24s %8.3f ms  x%lld\n", op.op.c_str(), op.ms,
                    static_cast<long long>(op.calls));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "train/bench/bench.h"
+#include "train/config/run_config.h"
 
 namespace orchid::train {
 
@@ -14,6 +15,9 @@ std::vector<BenchCase> standard_orchid_cases();
 /// One case from the command line: `sets` are mixer.key=value.
 BenchCase orchid_case(std::int64_t batch, std::int64_t length, std::int64_t width,
                       const std::vector<std::string>& sets);
+
+/// Where to measure: `sets` are the threads=, device=, precision= and tf32= of a run.
+RunConfig bench_run(const std::vector<std::string>& sets);
 
 std::string bench_json(const BenchResult&);
 std::string bench_text(const BenchResult&);

@@ -4,35 +4,41 @@
 #include <cstdio>
 
 #include "kernels/core/philox.h"
+#include "kernels/ops/arithmetic.h"
 #include "model/plan.h"
+#include "train/assemble.h"
 #include "train/config/load.h"
 #include "train/log/json_writer.h"
+#include "train/micro_step.h"
 #include "train/optim/optimizer.h"
-#include "train/tasks/mlm.h"
 
 namespace orchid::train {
 namespace {
 
 /// Random tokens with every fifth of the positions masked, about the mean of the recipes.
-model::Input random_input(const Context& ctx, std::int64_t batch, std::int64_t length,
-                          std::int64_t vocabulary, Tensor& targets) {
-  model::Input input;
-  input.ids = ctx.empty({batch, length}, DType::i32);
+data::Batch random_batch(std::int64_t batch, std::int64_t length, std::int64_t vocabulary) {
   const Philox philox(1, RandomPurpose::test);
   const auto token = [&](std::int64_t i) {
     const auto words = philox.words(0, static_cast<std::uint64_t>(i));
     return static_cast<std::int32_t>(
         Philox::below(static_cast<std::uint32_t>(vocabulary), words[0]));
   };
-  for (std::int64_t i = 0; i < batch * length; ++i) input.ids.data<std::int32_t>()[i] = token(i);
+  const std::shared_ptr<Memory> host = make_host_pool();
+  data::Batch result;
+  result.inputs = Tensor::empty({batch, length}, DType::i32, host);
+  for (std::int64_t i = 0; i < batch * length; ++i)
+    result.inputs.data<std::int32_t>()[i] = token(i);
   const std::int64_t count = std::max<std::int64_t>(1, batch * length / 5);
-  input.rows = ctx.empty({count}, DType::i32);
-  targets = ctx.empty({count}, DType::i32);
+  result.positions = Tensor::empty({count}, DType::i32, host);
+  result.targets = Tensor::empty({count}, DType::i32, host);
   for (std::int64_t m = 0; m < count; ++m) {
-    input.rows.data<std::int32_t>()[m] = static_cast<std::int32_t>(m * batch * length / count);
-    targets.data<std::int32_t>()[m] = token(-1 - m);
+    result.positions.data<std::int32_t>()[m] =
+        static_cast<std::int32_t>(m * batch * length / count);
+    result.targets.data<std::int32_t>()[m] = token(-1 - m);
   }
-  return input;
+  result.samples = batch;
+  result.tokens = batch * length;
+  return result;
 }
 
 }  // namespace
@@ -40,39 +46,41 @@ model::Input random_input(const Context& ctx, std::int64_t batch, std::int64_t l
 StepResult bench_step(const std::string& file, const std::vector<std::string>& sets) {
   const RunConfig config = load_config(file, sets);
   const auto& bert = std::get<model::BertConfig>(config.model);
-  Context ctx(parse_device(config.device), DType::f32, static_cast<int>(config.threads));
+  Context ctx = make_context(config);
   const auto network = model::build_model(ctx, config.model, config.seed);
   Optimizer optimizer(ctx, config.optimizer,
                       [&](const model::Visitor& visitor) { network->visit("", visitor); });
+  model::refresh_products(ctx, *network);
   StepResult result;
   result.config = config.name;
   result.batch = config.batch.per_device;
   result.length = bert.length;
+  result.device = str(ctx.device());
+  result.precision = name_of(ctx.compute());
   result.threads = ctx.threads();
-  Tensor targets;
-  const model::Input input =
-      random_input(ctx, result.batch, result.length, bert.vocabulary, targets);
-  result.targets = targets.count();
-  std::int64_t steps = 0;
-  const auto step = [&] {
+  const data::Batch batch = random_batch(result.batch, result.length, bert.vocabulary);
+  result.targets = batch.targets.count();
+  const double mean = 1 / static_cast<double>(result.targets);
+  std::uint64_t steps = 0;
+  const auto step_with = [&](MicroStep& micro) {
     optimizer.zero_grad(ctx);
-    model::Tape tape(config.seed, static_cast<std::uint64_t>(steps));
-    Tensor logits = network->forward(ctx, input, tape);
-    const Score score = masked_cross_entropy(ctx, logits, targets, true);
-    network->backward(ctx, logits, tape);
-    const double norm = optimizer.grad_norm(ctx) / score.targets;
-    optimizer.step(ctx, 1, std::min(1.0, 1 / (norm + 1e-6)) / score.targets, ++steps);
+    run(ctx, ops::Fill{.y = micro.sums(), .value = 0});
+    micro.run(batch, steps++);
+    optimizer.update(ctx, micro.sums(), 1, mean, 1);
   };
-  result.step = time_work(step);
-  result.peak_bytes = peak_resident_bytes();
+  const bool record = result.device != "cpu" && config.cuda_graphs == CudaGraphs::automatic;
+  MicroStep fast(ctx, *network, config.seed, record);
+  result.step = time_work(ctx, [&] { step_with(fast); });
+  result.peak_bytes = peak_bytes(ctx);
   result.tokens_per_s =
       static_cast<double>(result.batch * result.length) / result.step.median_ms * 1e3;
 
   Trace trace;
   ctx.trace = &trace;
   constexpr int kTraced = 5;
+  MicroStep traced(ctx, *network, config.seed, false);
   const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < kTraced; ++i) step();
+  for (int i = 0; i < kTraced; ++i) step_with(traced);
   const std::chrono::duration<double, std::milli> elapsed =
       std::chrono::steady_clock::now() - begin;
   ctx.trace = nullptr;
@@ -85,7 +93,7 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
   result.flops = plan.forward_flops + plan.backward_flops;
   result.bytes = plan.bytes_moved;
   result.copy_gb_s = measure_copy_gb_s(ctx);
-  result.gemm_gflop_s = measure_gemm_gflop_s(ctx, 1024, 768, 256);
+  result.gemm_gflop_s = measure_gemm_gflop_s(ctx);
   return result;
 }
 
@@ -94,6 +102,7 @@ std::string step_json(const StepResult& result) {
   json.begin_object().key("cases").begin_array().begin_object().member("config", result.config);
   json.key("shape").begin_array().value(result.batch).value(result.length).end_array();
   json.member("targets", result.targets).member("threads", result.threads);
+  json.member("device", result.device).member("precision", result.precision);
   json.member("median_ms", result.step.median_ms).member("p10_ms", result.step.p10_ms);
   json.member("p90_ms", result.step.p90_ms).member("repeats", result.step.repeats);
   json.member("tokens_per_s", result.tokens_per_s);
@@ -114,18 +123,18 @@ std::string step_json(const StepResult& result) {
 std::string step_text(const StepResult& result) {
   char line[240];
   std::snprintf(line, sizeof line,
-                "%s: (%lld, %lld), %lld targets, %d threads\n"
+                "%s: (%lld, %lld), %lld targets, %s, %s, %d threads\n"
                 "  step %.2f ms (p10 %.2f, p90 %.2f), %.0f tokens/s, %.2f ms outside ops\n",
                 result.config.c_str(), static_cast<long long>(result.batch),
                 static_cast<long long>(result.length), static_cast<long long>(result.targets),
-                result.threads, result.step.median_ms, result.step.p10_ms, result.step.p90_ms,
-                result.tokens_per_s, result.outside_ms);
+                result.device.c_str(), result.precision.c_str(), result.threads,
+                result.step.median_ms, result.step.p10_ms, result.step.p90_ms, result.tokens_per_s,
+                result.outside_ms);
   std::string text = line;
-  std::snprintf(
-      line, sizeof line,
-      "  floor: %.2f GFLOP at %.0f GFLOP/s (product) %.2f ms; highest resident memory %.0f MiB\n",
-      result.flops * 1e-9, result.gemm_gflop_s, result.flops / result.gemm_gflop_s * 1e-6,
-      result.peak_bytes / 1048576);
+  std::snprintf(line, sizeof line,
+                "  floor: %.2f GFLOP at %.0f GFLOP/s (product) %.2f ms; highest memory %.0f MiB\n",
+                result.flops * 1e-9, result.gemm_gflop_s, result.flops / result.gemm_gflop_s * 1e-6,
+                result.peak_bytes / 1048576);
   text += line;
   for (const OpShare& op : result.ops) {
     std::snprintf(line, sizeof line, "    %-24s %8.3f ms  x%lld\n", op.op.c_str(), op.ms,

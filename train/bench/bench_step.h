@@ -8,6 +8,8 @@ namespace orchid::train {
 struct StepResult {
   std::string config;
   std::int64_t batch = 0, length = 0, targets = 0;
+  std::string device;     ///< "cpu", "cuda:0"
+  std::string precision;  ///< of activations
   int threads = 0;
   Timing step;
   double flops = 0;  ///< of model forward and backward

@@ -159,7 +159,8 @@ void SafetensorsFile::read(const std::string& name, Tensor& to) const {
   ORCHID_CHECK_INPUT(entry->shape == wanted, file_.string(), ": ", name, ": expected shape ",
                      shape_text(wanted), ", got ", shape_text(entry->shape));
   if (entry->bytes > 0)
-    std::memcpy(to.raw(), map_.bytes().data() + data_begin_ + entry->begin, entry->bytes);
+    to.memory()->copy_from_host(to.raw(), map_.bytes().data() + data_begin_ + entry->begin,
+                                entry->bytes);
 }
 
 WrittenFile write_safetensors(const std::filesystem::path& path,
@@ -200,8 +201,10 @@ WrittenFile write_safetensors(const std::filesystem::path& path,
   };
   write(std::as_bytes(std::span(begin)));
   write(std::as_bytes(std::span(text)));
-  for (const auto& [name, tensor] : tensors)
-    if (tensor.bytes() > 0) write({static_cast<const std::byte*>(tensor.raw()), tensor.bytes()});
+  for (const auto& [name, tensor] : tensors) {
+    const Tensor host = to_host(tensor);
+    if (host.bytes() > 0) write({static_cast<const std::byte*>(host.raw()), host.bytes()});
+  }
   const WrittenFile written{file.size(), checksum.value()};
   file.commit();
   return written;

@@ -8,6 +8,7 @@ namespace train {
 
 enum class Precision { f32, bf16 };
 enum class NonFinitePolicy { skip, stop };
+enum class CudaGraphs { automatic, off };
 
 /// Everything that defines a run. Written beside its results with all defaults filled in.
 struct RunConfig {
@@ -17,7 +18,8 @@ struct RunConfig {
   std::string device = "auto";
   Precision precision = Precision::f32;
   std::int64_t threads = 0;
-  bool cuda_graphs = false;
+  CudaGraphs cuda_graphs = CudaGraphs::automatic;
+  bool tf32 = false;
   model::ModelConfig model;
   TaskConfig task;
   DataConfig data;
@@ -38,10 +40,13 @@ struct RunConfig {
     field("description", self.description, "free text, kept with the results");
     field("seed", self.seed, "of initial values, order, masking and dropout");
     field("device", self.device, "auto | cpu | cuda | cuda:N");
-    field("precision", self.precision, "of activations; bf16 needs a GPU");
+    field("precision", self.precision, "of activations: float32 | bf16; bf16 needs a GPU");
     field("threads", self.threads, "CPU threads of an op; 0: OMP_NUM_THREADS, else physical cores");
     field("cuda_graphs", self.cuda_graphs,
-          "replay steps as CUDA graphs; without effect on the CPU");
+          "auto: on a GPU, record the work of a micro-batch and replay it when its shape comes "
+          "again; "
+          "off");
+    field("tf32", self.tf32, "on a GPU, products of float32 may round their operands to tf32");
     field("model", self.model, "the network; chosen by model.type");
     field("task", self.task, "what it learns; chosen by task.type");
     field("data", self.data, "what it learns from; chosen by data.type");
@@ -70,7 +75,12 @@ void validate(const RunConfig&);
 template <>
 struct EnumNames<train::Precision> {
   using P = train::Precision;
-  static constexpr EnumName<P> values[] = {{P::f32, "f32"}, {P::bf16, "bf16"}};
+  static constexpr EnumName<P> values[] = {{P::f32, "float32"}, {P::bf16, "bf16"}};
+};
+template <>
+struct EnumNames<train::CudaGraphs> {
+  using G = train::CudaGraphs;
+  static constexpr EnumName<G> values[] = {{G::automatic, "auto"}, {G::off, "off"}};
 };
 template <>
 struct EnumNames<train::NonFinitePolicy> {

@@ -29,34 +29,12 @@ Shape shape_of(const SafetensorsEntry& entry) {
   }
 }
 
-Values download(const Tensor& tensor) {
-  Values values(static_cast<std::size_t>(tensor.count()));
-  dispatch_float(tensor.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T* data = tensor.data<T>();
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(data[i]);
-  });
-  return values;
-}
-
-Values read(Context& ctx, const SafetensorsFile& file, const std::string& name) {
+Values read(const SafetensorsFile& file, const std::string& name) {
   const SafetensorsEntry* entry = file.find(name);
   ORCHID_CHECK_INPUT(entry, "tensor \"", name, "\" is missing");
-  Tensor tensor = ctx.empty(shape_of(*entry), entry->dtype);
+  Tensor tensor = Tensor::empty(shape_of(*entry), entry->dtype, make_host_pool());
   file.read(name, tensor);
-  return download(tensor);
-}
-
-/// Fills `tensor` with the file's tensor `name` of equal count, converted to its type.
-void load(Context& ctx, const SafetensorsFile& file, const std::string& name, Tensor& tensor) {
-  const Values values = read(ctx, file, name);
-  ORCHID_CHECK_INPUT(static_cast<std::int64_t>(values.size()) == tensor.count(), "tensor \"", name,
-                     "\": expected ", tensor.shape(), ", got ", shape_of(*file.find(name)));
-  dispatch_float(tensor.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    T* data = tensor.data<T>();
-    for (std::size_t i = 0; i < values.size(); ++i) data[i] = static_cast<T>(values[i]);
-  });
+  return values_of(tensor);
 }
 
 double norm(const Values& values) {
@@ -71,37 +49,89 @@ double difference(const Values& a, const Values& b) {
   return norm(delta);
 }
 
-/// Gathers the errors of one case.
-class Comparison {
- public:
-  Comparison(Context& ctx, const SafetensorsFile& file, GoldenResult& result)
-      : ctx_(ctx), file_(file), result_(result) {
-    for (const SafetensorsEntry& entry : file.entries())
-      if (entry.name.starts_with("f64.grad."))
-        largest_gradient_ = std::max(largest_gradient_, norm(read(ctx, file, entry.name)));
-  }
+using Outputs = std::map<std::string, Values>;
 
-  void add(const std::string& name, const Tensor& got, double bound) {
-    const Values expected = read(ctx_, file_, "f64." + name), actual = download(got);
-    ORCHID_CHECK_INPUT(expected.size() == actual.size(), "tensor \"f64.", name, "\": expected ",
-                       actual.size(), " elements, got ", expected.size());
-    const double size = norm(expected), delta = difference(actual, expected);
-    const bool zero = size < 1e-12;
-    const double error = zero ? delta / (1e-5 * largest_gradient_) : delta / size;
-    if (zero) bound = 1;
-    result_.errors[name] = error;
-    if (!(error <= bound)) result_.pass = false;
-    const GoldenResult::Worst& worst = result_.worst;
-    if (worst.tensor.empty() || !(error / bound <= worst.error / worst.bound))
-      result_.worst = {name, error, bound};
-  }
+/// Fills `tensor` with the file's tensor `name` of equal count, first rounded to `rounding`.
+void load(const SafetensorsFile& file, const std::string& name, DType rounding, Tensor& tensor) {
+  Values values = read(file, name);
+  ORCHID_CHECK_INPUT(std::ssize(values) == tensor.count(), "tensor \"", name, "\": expected ",
+                     tensor.shape(), ", got ", shape_of(*file.find(name)));
+  if (rounding == DType::bf16)
+    for (double& value : values) value = Bfloat16(value);
+  set_values(tensor, values);
+}
 
- private:
-  Context& ctx_;
-  const SafetensorsFile& file_;
-  GoldenResult& result_;
-  double largest_gradient_ = 0;
+/// Runs the operator forward, in evaluation too, and backward; parameters, x and dy are those of
+/// the file in the precision `rounding`.
+Outputs evaluate(Context& ctx, const SafetensorsFile& file, const GoldenConfig& config,
+                 DType rounding) {
+  const model::Init init(ctx, 0, model::LinearInit::uniform);
+  model::OrchidMixer mixer(init, config.mixer, config.width, config.length);
+  model::allocate_gradients(ctx, mixer);
+  mixer.visit("", {[&](const std::string& path, model::Parameter& parameter) {
+                     load(file, "param." + path, rounding, parameter.value);
+                   },
+                   [&](const std::string& path, Tensor& buffer) {
+                     load(file, "buffer." + path, DType::f64, buffer);
+                   }});
+  model::refresh_products(ctx, mixer);
+  Tensor x = ctx.empty({config.batch, config.length, config.width}), dy = ctx.empty(x.shape());
+  load(file, "x", rounding, x);
+  load(file, "dy", rounding, dy);
+
+  Outputs outputs;
+  model::Tape off = model::Tape::off();
+  outputs["y_eval"] = values_of(mixer.forward(ctx, x, {}, off));
+  model::Tape tape(0, 0);
+  outputs["y"] = values_of(mixer.forward(ctx, x, {}, tape));
+  outputs["dx"] = values_of(mixer.backward(ctx, dy, tape));
+  ORCHID_CHECK(tape.empty(), "backward left entries on the tape");
+  mixer.visit("", {[&](const std::string& path, model::Parameter& parameter) {
+                     outputs["grad." + path] = values_of(parameter.grad);
+                   },
+                   [&](const std::string& path, Tensor& buffer) {
+                     outputs["after." + path] = values_of(buffer);
+                   }});
+  return outputs;
+}
+
+/// What the outputs should be: as recorded, or for bf16 what double arithmetic makes of the rounded
+/// inputs. Only what is recorded is compared.
+Outputs expected_outputs(const Outputs& got, const SafetensorsFile& file,
+                         const GoldenConfig& config, DType compute) {
+  Outputs expected;
+  for (const auto& [name, values] : got)
+    if (file.find("f64." + name)) expected[name] = read(file, "f64." + name);
+  if (compute != DType::bf16) return expected;
+  Context exact({}, DType::f64);
+  const Outputs rounded = evaluate(exact, file, config, DType::bf16);
+  for (auto& [name, values] : expected) values = rounded.at(name);
+  return expected;
+}
+
+struct Bounds {
+  double output, gradient;
 };
+
+Bounds bounds_of(DType compute) {
+  if (compute == DType::f64) return {1e-9, 1e-9};
+  return compute == DType::f32 ? Bounds{2e-5, 1e-4} : Bounds{1e-2, 3e-2};
+}
+
+void compare(const std::string& name, const Values& got, const Values& expected, double bound,
+             double largest_gradient, GoldenResult& result) {
+  ORCHID_CHECK_INPUT(expected.size() == got.size(), "tensor \"f64.", name, "\": expected ",
+                     got.size(), " elements, got ", expected.size());
+  const double size = norm(expected), delta = difference(got, expected);
+  const bool zero = size < 1e-12;
+  const double error = zero ? delta / (1e-5 * largest_gradient) : delta / size;
+  if (zero) bound = 1;
+  result.errors[name] = error;
+  if (!(error <= bound)) result.pass = false;
+  const GoldenResult::Worst& worst = result.worst;
+  if (worst.tensor.empty() || !(error / bound <= worst.error / worst.bound))
+    result.worst = {name, error, bound};
+}
 
 GoldenResult run_case(Context& ctx, const SafetensorsFile& file, const std::string& name) {
   const auto format = file.metadata().find("format");
@@ -111,39 +141,20 @@ GoldenResult run_case(Context& ctx, const SafetensorsFile& file, const std::stri
   const auto config_text = file.metadata().find("config");
   ORCHID_CHECK_INPUT(config_text != file.metadata().end(), "metadata: config is missing");
   const GoldenConfig config = parse_golden_config(config_text->second);
-
-  const model::Init init(ctx, 0, model::LinearInit::uniform);
-  model::OrchidMixer mixer(init, config.mixer, config.width, config.length);
-  model::allocate_gradients(ctx, mixer);
-  mixer.visit("", {[&](const std::string& path, model::Parameter& parameter) {
-                     load(ctx, file, "param." + path, parameter.value);
-                   },
-                   [&](const std::string& path, Tensor& buffer) {
-                     load(ctx, file, "buffer." + path, buffer);
-                   }});
-  Tensor x = ctx.empty({config.batch, config.length, config.width}), dy = ctx.empty(x.shape());
-  load(ctx, file, "x", x);
-  load(ctx, file, "dy", dy);
+  const Outputs got = evaluate(ctx, file, config, ctx.compute());
+  const Outputs expected = expected_outputs(got, file, config, ctx.compute());
+  for (const char* needed : {"y", "dx"})
+    ORCHID_CHECK_INPUT(expected.contains(needed), "tensor \"f64.", needed, "\" is missing");
+  double largest_gradient = 0;
+  for (const auto& [tensor, values] : expected)
+    if (tensor.starts_with("grad.")) largest_gradient = std::max(largest_gradient, norm(values));
 
   GoldenResult result{"", name, true, {}, {}};
-  Comparison compare(ctx, file, result);
-  const bool f64 = ctx.compute() == DType::f64;
-  const double output_bound = f64 ? 1e-9 : 2e-5, gradient_bound = f64 ? 1e-9 : 1e-4;
-  if (file.find("f64.y_eval")) {
-    model::Tape off = model::Tape::off();
-    compare.add("y_eval", mixer.forward(ctx, x, {}, off), output_bound);
+  const Bounds bounds = bounds_of(ctx.compute());
+  for (const auto& [tensor, values] : expected) {
+    const double bound = tensor.starts_with("grad.") ? bounds.gradient : bounds.output;
+    compare(tensor, got.at(tensor), values, bound, largest_gradient, result);
   }
-  model::Tape tape(0, 0);
-  compare.add("y", mixer.forward(ctx, x, {}, tape), output_bound);
-  compare.add("dx", mixer.backward(ctx, dy, tape), output_bound);
-  ORCHID_CHECK(tape.empty(), "backward left entries on the tape");
-  mixer.visit("", {[&](const std::string& path, model::Parameter& parameter) {
-                     compare.add("grad." + path, parameter.grad, gradient_bound);
-                   },
-                   [&](const std::string& path, Tensor& buffer) {
-                     if (file.find("f64.after." + path))
-                       compare.add("after." + path, buffer, output_bound);
-                   }});
   return result;
 }
 

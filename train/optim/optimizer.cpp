@@ -1,8 +1,6 @@
 #include "train/optim/optimizer.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 
 #include "kernels/ops/adamw.h"
 #include "kernels/ops/arithmetic.h"
@@ -55,28 +53,42 @@ void Optimizer::check_groups() const {
 }
 
 void Optimizer::build(Context& ctx, const VisitParameters& visit) {
-  for (Tensor* arena : {&values_, &grads_, &m_, &v_}) *arena = ctx.zeros({arena_count_});
+  for (Tensor* arena : {&values_, &grads_, &m_, &v_})
+    *arena = ctx.zeros({arena_count_}, ctx.accumulate());
+  if (ctx.compute() != ctx.accumulate()) products_ = ctx.zeros({arena_count_});
   std::size_t index = 0;
   visit({[&](const std::string& path, model::Parameter& parameter) {
            ORCHID_CHECK(parameter.value.dtype() == values_.dtype(), "optimizer: ", path,
                         ": expected ", name_of(values_.dtype()), ", got ",
                         name_of(parameter.value.dtype()));
            Tensor home = slice(values_, index);
-           std::memcpy(home.raw(), parameter.value.raw(), home.bytes());
+           copy(parameter.value, home);
            parameter.value = home;
            parameter.grad = slice(grads_, index);
+           if (products_.defined()) parameter.product = slice(products_, index);
            ++index;
          },
          nullptr});
+  build_ranges(ctx);
+  control_ = ctx.zeros({ops::kControls}, DType::f64);
+  updates_ = ctx.zeros({1}, DType::i64);
+}
+
+void Optimizer::build_ranges(Context& ctx) {
+  std::vector<double> ranges;
   for (const OptimizedParameter& parameter : parameters_) {
-    const std::int64_t count = aligned(parameter.shape.count());
-    if (!runs_.empty() && runs_.back().learning_rate == parameter.learning_rate &&
-        runs_.back().weight_decay == parameter.weight_decay) {
-      runs_.back().count += count;
+    const auto end = static_cast<double>(parameter.offset + aligned(parameter.shape.count()));
+    const bool as_before = !ranges.empty() &&
+                           ranges[ranges.size() - 2] == parameter.learning_rate &&
+                           ranges.back() == parameter.weight_decay;
+    if (as_before) {
+      ranges[ranges.size() - 3] = end;
     } else {
-      runs_.push_back({parameter.offset, count, parameter.learning_rate, parameter.weight_decay});
+      ranges.insert(ranges.end(), {end, parameter.learning_rate, parameter.weight_decay});
     }
   }
+  ranges_ = ctx.empty({std::ssize(ranges) / 3, 3}, DType::f64);
+  set_values(ranges_, ranges);
 }
 
 Tensor Optimizer::slice(const Tensor& arena, std::size_t index) const {
@@ -88,31 +100,33 @@ void Optimizer::zero_grad(Context& ctx) {
   run(ctx, ops::Fill{.y = grads_, .value = 0});
 }
 
-double Optimizer::grad_norm(Context& ctx) {
+void Optimizer::update(Context& ctx, const Tensor& score, double factor, double mean,
+                       double clip_norm) {
   Tensor sum = ctx.empty({1}, DType::f64);
   run(ctx, ops::SumOfSquares{.x = grads_, .result = sum});
-  return std::sqrt(*sum.data<double>());
+  run(ctx, ops::ClipScale{.sum_of_squares = sum,
+                          .score = score,
+                          .control = control_,
+                          .applied = updates_,
+                          .mean = mean,
+                          .clip_norm = clip_norm});
+  run(ctx, ops::AdamW{.value = values_,
+                      .grad = grads_,
+                      .m = m_,
+                      .v = v_,
+                      .ranges = ranges_,
+                      .control = control_,
+                      .applied = updates_,
+                      .product = products_,
+                      .rate = factor,
+                      .beta1 = config_.betas[0],
+                      .beta2 = config_.betas[1],
+                      .epsilon = config_.epsilon,
+                      .decoupled = config_.type == OptimizerKind::decoupled_adamw});
 }
 
-void Optimizer::step(Context& ctx, double factor, double grad_scale, std::int64_t update) {
-  for (const Run& run_of : runs_) {
-    const Shape shape{run_of.count};
-    Tensor value = values_.slice(run_of.offset, shape);
-    Tensor m = m_.slice(run_of.offset, shape), v = v_.slice(run_of.offset, shape);
-    const double rate = factor * run_of.learning_rate;
-    const bool decoupled = config_.type == OptimizerKind::decoupled_adamw;
-    run(ctx, ops::AdamW{.value = value,
-                        .grad = grads_.slice(run_of.offset, shape),
-                        .m = m,
-                        .v = v,
-                        .rate = rate,
-                        .decay = (decoupled ? factor : rate) * run_of.weight_decay,
-                        .beta1 = config_.betas[0],
-                        .beta2 = config_.betas[1],
-                        .epsilon = config_.epsilon,
-                        .grad_scale = grad_scale,
-                        .step = update});
-  }
+void Optimizer::set_updates(std::int64_t updates) {
+  set_values(updates_, {static_cast<double>(updates)});
 }
 
 }  // namespace orchid::train

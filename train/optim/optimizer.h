@@ -22,7 +22,7 @@ struct OptimizedParameter {
 /// AdamW over all parameters of a model (spec bert_glue 3.3), in ordinary and decoupled form.
 ///
 /// Values, gradients and both moments lie in one flat tensor each; the model's parameters become
-/// slices of the first two. Neighbours with equal settings are updated by one op.
+/// slices of the first two.
 class Optimizer {
  public:
   using VisitParameters = std::function<void(const model::Visitor&)>;
@@ -32,11 +32,14 @@ class Optimizer {
   Optimizer(Context&, const OptimizerConfig&, const VisitParameters& visit);
 
   void zero_grad(Context&);
-  /// L2 norm of all gradients, in double; the caller scales it.
-  double grad_norm(Context&);
-  /// One update with gradients grad_scale * grad. `factor` is the schedule's, `update` counts
-  /// from 1 and leaves out skipped steps.
-  void step(Context&, double factor, double grad_scale, std::int64_t update);
+  /// One update with the gradients of a loss summed over targets, `mean` = 1 / their number:
+  /// measures their norm, clips it to `clip_norm` (0: not), and changes nothing if the norm or
+  /// score[0], the summed loss, is not finite. `factor` is the schedule's. Nothing is read back.
+  void update(Context&, const Tensor& score, double factor, double mean, double clip_norm);
+  /// What the last update decided, (4) f64: see ops::Control.
+  const Tensor& control() const { return control_; }
+  /// Updates made so far, as bias correction counts them; for a run that is resumed.
+  void set_updates(std::int64_t updates);
 
   const std::vector<OptimizedParameter>& parameters() const { return parameters_; }
   /// Elements of all parameters, without the gaps between them.
@@ -47,25 +50,21 @@ class Optimizer {
   Tensor value(std::size_t index) const { return slice(values_, index); }
 
  private:
-  /// Neighbouring parameters with equal settings.
-  struct Run {
-    std::int64_t offset = 0;
-    std::int64_t count = 0;
-    double learning_rate = 0;
-    double weight_decay = 0;
-  };
-
   void collect(const VisitParameters&);
   void build(Context&, const VisitParameters&);
   void check_groups() const;
+  void build_ranges(Context&);
   Tensor slice(const Tensor& arena, std::size_t index) const;
 
   OptimizerConfig config_;
   std::vector<OptimizedParameter> parameters_;
-  std::vector<Run> runs_;
   std::int64_t parameter_count_ = 0;
   std::int64_t arena_count_ = 0;
   Tensor values_, grads_, m_, v_;  ///< (arena_count_)
+  Tensor products_;                ///< bf16 copy of values_, where activations are bf16
+  Tensor ranges_;                  ///< (S, 3) f64: where settings change, see ops::AdamW
+  Tensor control_;                 ///< (4) f64
+  Tensor updates_;                 ///< (1) i64
 };
 
 }  // namespace orchid::train

@@ -6,6 +6,7 @@
 #include "kernels/core/cuda_part.h"
 #include "kernels/core/error.h"
 #include "kernels/cuda/runtime/check.h"
+#include "kernels/cuda/runtime/memory.h"
 
 namespace orchid {
 namespace {
@@ -50,6 +51,20 @@ std::size_t free_cuda_memory(int index) {
   std::size_t free = 0, total = 0;
   ORCHID_CUDA_CHECK(cudaMemGetInfo(&free, &total));
   return free;
+}
+
+double time_cuda_work(Context& ctx, const std::function<void()>& body) {
+  const cudaStream_t stream = static_cast<cuda::CudaMemory&>(*ctx.memory()).stream();
+  cudaEvent_t events[2];
+  for (cudaEvent_t& event : events) ORCHID_CUDA_CHECK(cudaEventCreate(&event));
+  ORCHID_CUDA_CHECK(cudaEventRecord(events[0], stream));
+  body();
+  ORCHID_CUDA_CHECK(cudaEventRecord(events[1], stream));
+  ORCHID_CUDA_CHECK(cudaEventSynchronize(events[1]));
+  float milliseconds = 0;
+  ORCHID_CUDA_CHECK(cudaEventElapsedTime(&milliseconds, events[0], events[1]));
+  for (const cudaEvent_t event : events) ORCHID_CUDA_CHECK(cudaEventDestroy(event));
+  return milliseconds;
 }
 
 void begin_cuda_op(Context&, const char* name) {

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <map>
+
+#include "model/bert.h"
+#include "tests/support/op_check.h"
+#include "train/micro_step.h"
+#include "train/optim/optimizer.h"
+
+namespace orchid::test {
+
+/// A BERT small enough for the host executor, with every part of the default one.
+inline model::BertConfig small_bert() {
+  model::BertConfig config;
+  config.vocabulary = 40;
+  config.length = 12;
+  config.encoder.width = 16;
+  config.encoder.layers = 2;
+  config.encoder.mlp.expansion = 2;
+  config.encoder.mlp.blocks = 2;
+  auto& mixer = std::get<model::OrchidMixerConfig>(config.encoder.mixer);
+  mixer.filter.width = 8;
+  mixer.filter.inner_layers = 1;
+  return config;
+}
+
+/// Random tokens in host memory with `targets` masked positions; rows end in padding.
+inline data::Batch random_batch(std::int64_t rows, std::int64_t length, std::int64_t targets,
+                                std::uint64_t seed) {
+  const Philox philox(seed, RandomPurpose::test);
+  const auto draw = [&](std::uint64_t item, std::int64_t i, std::uint32_t below) {
+    const auto word = philox.words(item, static_cast<std::uint64_t>(i))[0];
+    return static_cast<std::int32_t>(Philox::below(below, word));
+  };
+  const std::shared_ptr<Memory> host = make_host_pool();
+  data::Batch batch;
+  batch.inputs = Tensor::empty({rows, length}, DType::i32, host);
+  batch.lengths = Tensor::empty({rows}, DType::i32, host);
+  batch.positions = Tensor::empty({targets}, DType::i32, host);
+  batch.targets = Tensor::empty({targets}, DType::i32, host);
+  for (std::int64_t i = 0; i < rows * length; ++i)
+    batch.inputs.data<std::int32_t>()[i] = draw(0, i, 40);
+  for (std::int64_t row = 0; row < rows; ++row)
+    batch.lengths.data<std::int32_t>()[row] = static_cast<std::int32_t>(length) - draw(1, row, 3);
+  for (std::int64_t m = 0; m < targets; ++m) {
+    batch.positions.data<std::int32_t>()[m] =
+        static_cast<std::int32_t>(m * rows * length / targets);
+    batch.targets.data<std::int32_t>()[m] = draw(2, m, 40);
+  }
+  batch.samples = rows;
+  batch.tokens = rows * length;
+  return batch;
+}
+
+/// A model with its optimizer on one context; alike on all devices at first.
+class Network {
+ public:
+  Network(Context& ctx, const model::BertConfig& config, bool record = false)
+      : ctx_(ctx),
+        model_(model::build_model(ctx, config, 3)),
+        optimizer_(ctx, {.learning_rate = 0.01, .epsilon = 1e-3, .weight_decay = 0.1},
+                   [this](const model::Visitor& visitor) { model_->visit("", visitor); }),
+        micro_(ctx, *model_, 7, record) {
+    model::refresh_products(ctx, *model_);
+  }
+
+  /// Gradients and score of one batch.
+  train::Score gradients(const data::Batch& batch, std::uint64_t number) {
+    optimizer_.zero_grad(ctx_);
+    set_values(micro_.sums(), {0, 0});
+    micro_.run(batch, number);
+    return train::read_score(micro_.sums(), static_cast<double>(batch.targets.count()));
+  }
+  train::Score step(const data::Batch& batch, std::uint64_t number) {
+    const train::Score score = gradients(batch, number);
+    optimizer_.update(ctx_, micro_.sums(), 1, 1 / score.targets, 1);
+    return score;
+  }
+
+  std::map<std::string, Array> values() const { return collect(&model::Parameter::value); }
+  std::map<std::string, Array> grads() const { return collect(&model::Parameter::grad); }
+  std::map<std::string, Array> products() const { return collect(&model::Parameter::product); }
+
+  model::Model& model() { return *model_; }
+  train::MicroStep& micro() { return micro_; }
+  train::Optimizer& optimizer() { return optimizer_; }
+
+ private:
+  std::map<std::string, Array> collect(Tensor model::Parameter::*member) const {
+    std::map<std::string, Array> all;
+    model_->visit("", {[&](const std::string& path, model::Parameter& parameter) {
+                         all[path] = download(parameter.*member);
+                       },
+                       nullptr});
+    return all;
+  }
+
+  Context& ctx_;
+  std::unique_ptr<model::Model> model_;
+  train::Optimizer optimizer_;
+  train::MicroStep micro_;
+};
+
+}  // namespace orchid::test

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+
+#include "data/dataset.h"
+#include "kernels/core/cuda_part.h"
+#include "model/model.h"
+#include "train/tasks/mlm.h"
+
+namespace orchid::train {
+
+/// Forward, loss and backward of one micro-batch. On a GPU the work may be recorded the second time
+/// a shape occurs and replayed from then on, with the same results.
+class MicroStep {
+ public:
+  /// `seed` keys dropout. `record`: record and replay; needs a GPU.
+  MicroStep(Context&, model::Model&, std::uint64_t seed, bool record);
+
+  /// Adds the gradients of the summed loss to the parameters', and the score to `sums`. `number`
+  /// is unique for each micro-batch of a run.
+  void run(const data::Batch&, std::uint64_t number);
+
+  Tensor& sums() { return sums_; }  ///< (2) f64: loss, hits
+  std::int64_t replays() const { return replays_; }
+
+ private:
+  /// One shape of batches: its tensors, always at the same addresses, and the work on them.
+  struct Recording {
+    MlmBatch batch;
+    std::unique_ptr<RecordedWork> work;
+  };
+  using Key = std::array<std::int64_t, 5>;
+
+  void compute(const MlmBatch&, model::Tape);
+  void run_recorded(const MlmBatch&, std::uint64_t number);
+
+  Context& ctx_;
+  model::Model& model_;
+  std::uint64_t seed_;
+  bool record_;
+  Tensor sums_;
+  Tensor number_;  ///< (1) i64 on the device: what dropout reads in recorded work
+  std::map<Key, Recording> recordings_;
+  std::int64_t replays_ = 0;
+};
+
+}  // namespace orchid::train
