@@ -2,6 +2,8 @@
 
 #include "kernels/core/run.h"
 
+/// Pointwise work on spectra. All operands of an op are of one type, on a GPU f32 whatever the type
+/// of activations is.
 namespace orchid::ops {
 
 /// How a conditioning network orders the 2C reals of C complex channels.

@@ -122,6 +122,9 @@ TEST_CASE("spectral ops say what is wrong with their operands", "[ops][spectral]
   Tensor s = ctx.empty({2, 3, 5}), h = ctx.empty({2, 3, 4}), y = ctx.empty({2, 3, 7});
   require_error([&] { run(ctx, ops::Power{.z = planar, .s = s}); },
                 "power: z: expected (2, 3, 10), got (2, 3, 8)");
+  Tensor exact = ctx.empty({2, 3, 4}, DType::f64);
+  require_error([&] { run(ctx, ops::Power{.z = planar, .s = exact}); },
+                "power: s: expected f32, got f64");
   require_error([&] { run(ctx, ops::ConjugateProduct{.k = odd, .q = odd, .y = y}); },
                 "conjugate_product: k: expected (B, F, 2D), got (2, 3, 7)");
   require_error(
