@@ -120,14 +120,13 @@ void convolve(Context& ctx, const FftConv& op) {
   const BinShape shape_of_bins = bin_shape(op, shape);
   const KernelSpectrum kernel = kernel_spectrum(op);
   const Signals<T> all(op);
-  const std::int64_t batch = shape[0], width = shape[2], count = shape_of_bins.bins();
-  const std::int64_t at_once = samples_at_once(batch, width * (op.length + 2 * count) * 4);
-  Tensor samples = ctx.empty({at_once, width, op.length}, DType::f32);
-  Tensor transformed = ctx.empty({at_once, width, 2 * count}, DType::f32);
+  const std::int64_t width = shape[2], count = shape_of_bins.bins();
+  const SampleChunks chunks(ctx, shape[0], width * (op.length + 2 * count) * 4);
+  Tensor samples = ctx.empty({chunks.at_once, width, op.length}, DType::f32);
+  Tensor transformed = ctx.empty({chunks.at_once, width, 2 * count}, DType::f32);
   float* const in_time = elements<float>(samples);
   float2* const bins = elements<float2>(transformed);
-  for (std::int64_t first = 0; first < batch; first += at_once) {
-    const std::int64_t chunk = batch - first < at_once ? batch - first : at_once;
+  chunks([&](std::int64_t first, std::int64_t chunk) {
     const Signals<T> o = all.from(first, signal.rows);
     gather<T>(ctx, op.name, o.x, o.gate_in, signal, chunk, in_time);
     fft_forward(ctx, op.name, in_time, bins, op.length, chunk * width);
@@ -143,7 +142,7 @@ void convolve(Context& ctx, const FftConv& op) {
     const TileGrid rows(op.length, width, chunk, pairs ? 2 : 1);
     launch(rows.config(ctx, op.name), pairs ? finish_conv<T, 2> : finish_conv<T, 1>, in_time,
            signal, rows, o);
-  }
+  });
 }
 
 }  // namespace

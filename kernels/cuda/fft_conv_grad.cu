@@ -305,12 +305,10 @@ struct Gradient {
 
 void FftConvGrad::cuda(Context& ctx) const {
   const Shape& shape = dy->shape();
-  const std::int64_t batch = shape[0], bins = length / 2 + 1;
-  const std::int64_t at_once = samples_at_once(batch, shape[2] * (length + 4 * bins) * 4);
+  const SampleChunks chunks(ctx, shape[0], shape[2] * (length + 4 * (length / 2 + 1)) * 4);
   dispatch_cuda_float(dy->dtype(), [&](auto zero) {
-    Gradient<decltype(zero)> gradient(ctx, *this, at_once);
-    for (std::int64_t first = 0; first < batch; first += at_once)
-      gradient.chunk(first, batch - first < at_once ? batch - first : at_once);
+    Gradient<decltype(zero)> gradient(ctx, *this, chunks.at_once);
+    chunks([&](std::int64_t first, std::int64_t count) { gradient.chunk(first, count); });
   });
 }
 

@@ -109,13 +109,13 @@ __global__ void __launch_bounds__(kTileThreads)
   }
 }
 
-/// A signal, its spectrum, the scratch in between, and the samples in work at a time.
+/// A signal, its spectrum, and the scratch in between for one chunk.
 struct Job {
   Context& ctx;
   const char* name;
   SignalShape signal;
   BinShape bins;
-  std::int64_t batch, at_once;
+  SampleChunks chunks;
   Tensor samples, transformed;
 
   Job(Context& context, const char* op, const Shape& shape, TransformKind kind, std::int64_t length)
@@ -123,25 +123,18 @@ struct Job {
         name(op),
         signal{shape[1], shape[2], length, !is_fourier(kind)},
         bins{length, shape[2], !is_fourier(kind)},
-        batch(shape[0]),
-        at_once(samples_at_once(batch, shape[2] * (length + 2 * bins.bins()) * 4)),
-        samples(ctx.empty({at_once, shape[2], length}, DType::f32)),
-        transformed(ctx.empty({at_once, shape[2], 2 * bins.bins()}, DType::f32)) {}
+        chunks(ctx, shape[0], shape[2] * (length + 2 * bins.bins()) * 4),
+        samples(ctx.empty({chunks.at_once, shape[2], length}, DType::f32)),
+        transformed(ctx.empty({chunks.at_once, shape[2], 2 * bins.bins()}, DType::f32)) {}
 
   std::int64_t spectrum_count() const { return bins.rows() * bins.row_width(); }
-
-  template <class Body>
-  void for_each_chunk(const Body& body) {
-    for (std::int64_t first = 0; first < batch; first += at_once)
-      body(first, batch - first < at_once ? batch - first : at_once);
-  }
 };
 
 void signal_to_spectrum(Job job, const Tensor& signal, Tensor& spectrum, const BinScales& scales) {
   dispatch_cuda_float(signal.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Columns<const T> x = columns_of<T>(&signal);
-    job.for_each_chunk([&](std::int64_t first, std::int64_t count) {
+    job.chunks([&](std::int64_t first, std::int64_t count) {
       float* samples = elements<float>(job.samples);
       float2* bins = elements<float2>(job.transformed);
       gather<T>(job.ctx, job.name, x.from(first, job.signal.rows), {}, job.signal, count, samples);
@@ -157,7 +150,7 @@ void spectrum_to_signal(Job job, const Tensor& spectrum, Tensor& signal, const B
   dispatch_cuda_float(signal.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Columns<T> x = mutable_columns_of<T>(&signal);
-    job.for_each_chunk([&](std::int64_t first, std::int64_t count) {
+    job.chunks([&](std::int64_t first, std::int64_t count) {
       float* samples = elements<float>(job.samples);
       float2* bins = elements<float2>(job.transformed);
       const TileGrid grid(job.bins.bins(), job.bins.channels, count);

@@ -33,6 +33,12 @@ constexpr std::int64_t spectrum_channels(TransformKind kind, std::int64_t width)
 /// The least length from `least` on whose transform needs no detour (factors 2, 3, 5, 7 only).
 std::int64_t good_transform_length(std::int64_t least);
 
+/// Memory for intermediate results that a transform or convolution on a GPU uses at a time, at
+/// least enough for one sample; ctx.state<TransformScratch>() holds that of a context.
+struct TransformScratch {
+  std::int64_t most_bytes = std::int64_t{256} << 20;
+};
+
 /// Work of one real transform of length N for `signals` signals: half of 5 N log2 N each.
 inline double transform_flops(double signals, std::int64_t length) {
   const double n = static_cast<double>(length);

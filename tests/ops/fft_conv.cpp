@@ -60,7 +60,8 @@ void check_case(TransformKind kind, const Shape& signal, std::int64_t length, co
   const auto [c_expected, y_expected] = r.forward();
   const Array g = random_array(signal.count(), 8);
   const reference::FftConv::Gradients expected = r.backward(g);
-  const std::int64_t width = signal[2], wide = 3 * width + 1,
+  // Of even widths, some rows are of even width too.
+  const std::int64_t width = signal[2], wide = 3 * width + (width % 4 == 0 ? 2 : 1),
                      bins = ops::spectrum_bins(kind, length),
                      channels = ops::spectrum_channels(kind, width);
   const Shape all{signal[0], signal[1], wide};
@@ -351,4 +352,20 @@ TEST_CASE("gradients of fft_conv sum over batches larger than the partial sums",
           "[ops][fft_conv]") {
   check_case(TransformKind::fft, {11, 6, 5}, 6, {});
   check_case(TransformKind::dct, {17, 5, 3}, 5, {});
+  check_case(TransformKind::fft, {70, 6, 5}, 6, {});
+  check_case(TransformKind::dct, {70, 5, 4}, 5, {});
+  check_case(TransformKind::fft, {70, 7, 3}, 7, {.h = false});
+  check_case(TransformKind::fft, {70, 7, 3}, 7, {.zero_phase = true});
+}
+
+TEST_CASE("fft_conv works through the batch in chunks where memory is short", "[ops][fft_conv]") {
+  const auto most_bytes = [](DType dtype) -> std::int64_t& {
+    return test_context(dtype).state<ops::TransformScratch>().most_bytes;
+  };
+  const std::int64_t usual = most_bytes(DType::f32);
+  for (const std::int64_t bytes : {std::int64_t{1}, std::int64_t{15000}, usual}) {
+    for_each_precision([&](Context&, DType dtype, Tolerance) { most_bytes(dtype) = bytes; });
+    check_case(TransformKind::fft, {5, 20, 12}, 39, {});
+    check_case(TransformKind::dct, {3, 9, 34}, 9, {.add = false});
+  }
 }

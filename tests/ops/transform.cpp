@@ -94,6 +94,17 @@ TEST_CASE("fourier transforms pad the signal with zeros and cut the result", "[o
   }
 }
 
+TEST_CASE("transforms work through the batch in chunks where memory is short", "[ops][transform]") {
+  const auto most_bytes = [](DType dtype) -> std::int64_t& {
+    return test_context(dtype).state<ops::TransformScratch>().most_bytes;
+  };
+  const std::int64_t usual = most_bytes(DType::f32);
+  for (const std::int64_t bytes : {std::int64_t{1}, std::int64_t{5000}, usual}) {
+    for_each_precision([&](Context&, DType dtype, Tolerance) { most_bytes(dtype) = bytes; });
+    for (const TransformKind kind : kKinds) check_size(kind, {5, 20, 12, 20});
+  }
+}
+
 TEST_CASE("the inverse transform undoes the transform", "[ops][transform]") {
   for (const TransformKind kind : kKinds) {
     for (const std::int64_t length : {1, 30, 197, 256}) {

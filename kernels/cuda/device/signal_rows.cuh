@@ -1,6 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
+
 #include "kernels/cuda/device/transpose_tile.cuh"
+#include "kernels/ops/transform.h"
 
 namespace orchid::cuda {
 
@@ -111,6 +115,22 @@ __device__ void load_tile(const float* from, const SignalShape& s, const TileOri
   }
   __syncthreads();
 }
+
+/// Calls body(first, count) for chunks of the samples, few enough for the scratch memory.
+struct SampleChunks {
+  std::int64_t samples, at_once;
+
+  SampleChunks(Context& ctx, std::int64_t all, std::int64_t bytes_per_sample) : samples(all) {
+    const std::int64_t most = ctx.state<ops::TransformScratch>().most_bytes / bytes_per_sample;
+    const std::int64_t fitting = most < 1 ? 1 : most, chunks = (all + fitting - 1) / fitting;
+    at_once = (all + chunks - 1) / chunks;
+  }
+  template <class Body>
+  void operator()(const Body& body) const {
+    for (std::int64_t first = 0; first < samples; first += at_once)
+      body(first, std::min(at_once, samples - first));
+  }
+};
 
 /// Queues gather_signal for the first `samples` samples.
 template <class T>

@@ -54,15 +54,6 @@ struct TileGrid {
   }
 };
 
-/// Samples to work on at a time, so that scratch memory stays within bounds: all chunks but the
-/// last have this size.
-inline std::int64_t samples_at_once(std::int64_t samples, std::int64_t bytes_per_sample) {
-  constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;
-  std::int64_t chunks = (samples * bytes_per_sample + kMostBytes - 1) / kMostBytes;
-  chunks = chunks < samples ? chunks : samples;
-  return (samples + chunks - 1) / chunks;
-}
-
 /// to[v] = p[v] for v < V, where V is 1, or 2 and the address a multiple of two elements.
 template <int V, class T>
 __device__ void load_few(const T* p, float (&to)[V]) {
