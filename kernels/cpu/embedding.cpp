@@ -75,21 +75,25 @@ void EmbeddingGrad::cpu(Context& ctx) const {
 }
 
 void GatherRows::cpu(Context& ctx) const {
-  const auto* const from = cpu::ascending_indices(name, "rows", *rows, x->shape().rows());
+  const auto from = cpu::ascending_rows(name, "rows", *rows, x->shape().rows());
   dispatch_float(x->dtype(), [&](auto zero) {
     using T = decltype(zero);
     const std::int64_t width = x->shape().last();
     const T* const in = x->data<T>();
     T* const out = y->data<T>();
     cpu::for_each_row(ctx, rows->count(), width, [=](std::int64_t m) {
-      std::copy_n(in + from[m] * width, width, out + m * width);
+      if (m < from.count) {
+        std::copy_n(in + from.values[m] * width, width, out + m * width);
+      } else {
+        std::fill_n(out + m * width, width, T(0));
+      }
     });
   });
 }
 
 void GatherRowsGrad::cpu(Context& ctx) const {
-  const std::int64_t count = dx->shape().rows(), gathered = rows->count();
-  const auto* const to = cpu::ascending_indices(name, "rows", *rows, count);
+  const std::int64_t count = dx->shape().rows();
+  const auto [to, gathered] = cpu::ascending_rows(name, "rows", *rows, count);
   dispatch_float(dy->dtype(), [&](auto zero) {
     using T = decltype(zero);
     const std::int64_t width = dx->shape().last();

@@ -14,15 +14,24 @@ inline const std::int32_t* checked_indices(const char* op, const char* operand,
   return values;
 }
 
-/// The same for rows, which must also ascend.
-inline const std::int32_t* ascending_indices(const char* op, const char* operand,
-                                             const Tensor& tensor, std::int64_t limit) {
-  const auto* const values = checked_indices(op, operand, tensor, limit);
-  for (std::int64_t i = 1; i < tensor.count(); ++i)
+/// Rows in ascending order, of which the last ones may be -1, for none.
+struct AscendingRows {
+  const std::int32_t* values;
+  std::int64_t count;  ///< without those of -1
+};
+
+/// The elements of an i32 tensor, checked to be such rows in [0, limit).
+inline AscendingRows ascending_rows(const char* op, const char* operand, const Tensor& tensor,
+                                    std::int64_t limit) {
+  const auto* const values = tensor.data<std::int32_t>();
+  std::int64_t count = tensor.count();
+  while (count > 0 && values[count - 1] == -1) --count;
+  const AscendingRows rows{checked_indices(op, operand, tensor.slice(0, {count}), limit), count};
+  for (std::int64_t i = 1; i < count; ++i)
     ORCHID_CHECK(values[i] > values[i - 1], op, ": ", operand, "[", i,
                  "]: expected ascending and distinct rows, got ", values[i], " after ",
                  values[i - 1]);
-  return values;
+  return rows;
 }
 
 }  // namespace orchid::cpu

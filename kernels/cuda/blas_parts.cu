@@ -11,15 +11,13 @@ struct Rows {
 };
 
 /// One thread an element of the batch's results.
-template <class T, bool kKeep>
+template <class T>
 __global__ void __launch_bounds__(kBlock) bias_rows(T* c, const float* bias, Rows s) {
   const std::int64_t i = grid_thread();
   if (i >= s.batch * s.m * s.n) return;
   const std::int64_t column = i % s.n, row = i / s.n % s.m, product = i / (s.n * s.m);
-  T& to = c[product * s.stride + row * s.width + column];
-  float value = bias ? bias[product * s.n + column] : 0.0f;
-  if constexpr (kKeep) value += to_float(to);
-  to = from_float<T>(value);
+  c[product * s.stride + row * s.width + column] =
+      from_float<T>(bias ? bias[product * s.n + column] : 0.0f);
 }
 
 __global__ void __launch_bounds__(kBlock)
@@ -30,7 +28,7 @@ __global__ void __launch_bounds__(kBlock)
 
 }  // namespace
 
-void add_bias_rows(Context& ctx, const char* op, const MatrixProduct& p, bool keep) {
+void start_with_bias(Context& ctx, const char* op, const MatrixProduct& p) {
   const Rows rows{p.m, p.n, p.c_width, p.batch, p.c_stride};
   dispatch_cuda_float(p.result, [&](auto zero) {
     using T = decltype(zero);
@@ -38,7 +36,7 @@ void add_bias_rows(Context& ctx, const char* op, const MatrixProduct& p, bool ke
             .block = kBlock,
             .stream = stream_of(ctx),
             .name = op},
-           keep ? bias_rows<T, true> : bias_rows<T, false>, static_cast<T*>(p.c), p.bias, rows);
+           bias_rows<T>, static_cast<T*>(p.c), p.bias, rows);
   });
 }
 

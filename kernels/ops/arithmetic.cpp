@@ -11,6 +11,8 @@ void check_columns(const char* op, const Tensor& wide, const Tensor& narrow, std
                " has ", to.rows());
   ORCHID_CHECK(column >= 0 && column + to.last() <= from.last(), op, ": columns [", column, ", ",
                column + to.last(), ") of ", from);
+  ORCHID_CHECK(wide.dtype() == narrow.dtype(), op, ": expected one element type, got ",
+               name_of(wide.dtype()), " and ", name_of(narrow.dtype()));
 }
 
 }  // namespace
@@ -19,11 +21,14 @@ void Fill::check() const {}
 
 void Add::check() const {
   check_shape(name, "b", *b, a->shape());
+  check_dtype(name, "b", *b, a->dtype());
   check_shape(name, "y", *y, a->shape());
+  check_dtype(name, "y", *y, a->dtype());
 }
 
 void AddScaled::check() const {
   check_shape(name, "y", *y, x->shape());
+  check_dtype(name, "y", *y, x->dtype());
 }
 
 void CopyColumns::check() const {
@@ -38,7 +43,9 @@ void MaskRows::check() const {
   const Shape& shape = x->shape();
   ORCHID_CHECK(shape.rank() == 3, name, ": x: expected (B, L, D), got ", shape);
   check_shape(name, "mask", *mask, {shape[0], shape[1]});
+  check_dtype(name, "mask", *mask, DType::u8);
   check_shape(name, "y", *y, shape);
+  check_dtype(name, "y", *y, x->dtype());
 }
 
 void Cast::check() const {

@@ -14,7 +14,11 @@ void check_lookup(const char* op, const Tensor& ids, const Tensor* segments, con
                   const char* prefix) {
   const Shape& shape = ids.shape();
   ORCHID_CHECK(shape.rank() == 2, op, ": ids: expected (B, L), got ", shape);
-  if (segments) check_shape(op, "segments", *segments, shape);
+  check_dtype(op, "ids", ids, DType::i32);
+  if (segments) {
+    check_shape(op, "segments", *segments, shape);
+    check_dtype(op, "segments", *segments, DType::i32);
+  }
   const Shape& table = tables.tokens->shape();
   ORCHID_CHECK(table.rank() == 2, op, ": ", prefix, "tokens: expected (V, D), got ", table);
   if (tables.positions) {
@@ -29,23 +33,36 @@ void check_lookup(const char* op, const Tensor& ids, const Tensor* segments, con
   }
 }
 
+/// Tables and their gradients are of accumulate_type beside activations `x`.
+void check_table_types(const char* op, const Tables& tables, const Tensor& x) {
+  for (const Tensor* table : {tables.tokens, tables.positions, tables.types})
+    ORCHID_CHECK(!table || table->dtype() == accumulate_type(x.dtype()), op,
+                 ": expected tables of ", name_of(accumulate_type(x.dtype())), " beside ",
+                 name_of(x.dtype()), ", got ", name_of(table->dtype()));
+}
+
 void check_gather(const char* op, const Tensor& x, const char* x_name, const Tensor& rows,
                   const Tensor& y, const char* y_name) {
   ORCHID_CHECK(x.shape().rank() >= 2, op, ": ", x_name, ": expected (R, D), got ", x.shape());
   ORCHID_CHECK(rows.shape().rank() == 1, op, ": rows: expected (M), got ", rows.shape());
+  check_dtype(op, "rows", rows, DType::i32);
   check_shape(op, y_name, y, {rows.count(), x.shape().last()});
+  check_dtype(op, y_name, y, x.dtype());
 }
 
 }  // namespace
 
 void Embedding::check() const {
-  check_lookup(name, *ids, segments.tensor, {tokens.tensor, positions.tensor, types.tensor}, "");
+  const Tables tables{tokens.tensor, positions.tensor, types.tensor};
+  check_lookup(name, *ids, segments.tensor, tables, "");
+  check_table_types(name, tables, *y);
   check_shape(name, "y", *y, {ids->shape()[0], ids->shape()[1], tokens->shape()[1]});
 }
 
 void EmbeddingGrad::check() const {
-  check_lookup(name, *ids, segments.tensor, {dtokens.tensor, dpositions.tensor, dtypes.tensor},
-               "d");
+  const Tables tables{dtokens.tensor, dpositions.tensor, dtypes.tensor};
+  check_lookup(name, *ids, segments.tensor, tables, "d");
+  check_table_types(name, tables, *dy);
   check_shape(name, "dy", *dy, {ids->shape()[0], ids->shape()[1], dtokens->shape()[1]});
 }
 

@@ -5,6 +5,7 @@
 namespace orchid::ops {
 
 /// y[b, l] = tokens[ids[b, l]] + positions[l] + types[segments[b, l]] (segment 0 where left out).
+/// Tables are of accumulate_type. An index out of range is an Error, on a GPU a row of NaN.
 struct Embedding {
   static constexpr const char* name = "embedding";
   In ids;                ///< (B, L) i32, in [0, V)
@@ -21,7 +22,7 @@ struct Embedding {
 };
 
 /// Each table row gains the sum of dy where it was used, in order of position. Row `padding_id` of
-/// `dtokens` gains nothing (-1: no such row).
+/// `dtokens` gains nothing (-1: no such row). Gradients of tables are of accumulate_type.
 struct EmbeddingGrad {
   static constexpr const char* name = "embedding_grad";
   In dy;                   ///< (B, L, D)
@@ -38,11 +39,11 @@ struct EmbeddingGrad {
   ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
-/// y[m] = x[rows[m]].
+/// y[m] = x[rows[m]]; a row of zeros where rows[m] is -1, which fills up a batch's number of rows.
 struct GatherRows {
   static constexpr const char* name = "gather_rows";
   In x;     ///< (R, D) or (B, L, D)
-  In rows;  ///< (M) i32, ascending and distinct, in [0, R)
+  In rows;  ///< (M) i32, ascending and distinct, in [0, R), then any number of -1
   Out y;    ///< (M, D)
 
   ORCHID_OPERANDS(x, rows, y)
@@ -51,11 +52,11 @@ struct GatherRows {
   ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
-/// dx[rows[m]] = dy[m], other rows 0.
+/// dx[rows[m]] = dy[m], other rows 0; dy[m] is left out where rows[m] is -1.
 struct GatherRowsGrad {
   static constexpr const char* name = "gather_rows_grad";
   In dy;    ///< (M, D)
-  In rows;  ///< (M) i32
+  In rows;  ///< (M) i32, as in GatherRows
   Out dx;   ///< (R, D) or (B, L, D)
 
   ORCHID_OPERANDS(dy, rows, dx)

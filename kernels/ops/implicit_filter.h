@@ -8,7 +8,7 @@ namespace orchid::ops {
 struct Sine {
   static constexpr const char* name = "sine";
   In x;          ///< (R, W)
-  In frequency;  ///< (W)
+  In frequency;  ///< (W), accumulate_type
   Out y;         ///< (R, W)
   double scale = 1;
 
@@ -26,7 +26,7 @@ struct SineGrad {
   In x;
   In frequency;
   Out dx;
-  Acc dfrequency;  ///< (W)
+  Acc dfrequency;  ///< (W), accumulate_type
   double scale = 1;
 
   ORCHID_OPERANDS(dy, x, frequency, dx, dfrequency)
@@ -42,8 +42,8 @@ struct SineGrad {
 struct DecayWindow {
   static constexpr const char* name = "decay_window";
   In e;      ///< (L, D filters)
-  In t;      ///< (>= L): normalised times
-  In delta;  ///< (D filters)
+  In t;      ///< (>= L): normalised times, accumulate_type
+  In delta;  ///< (D filters), accumulate_type
   Out k;     ///< (filters, L, D)
   double shift = 0;
   bool window = true;

@@ -15,7 +15,7 @@ constexpr std::int64_t kCounts[] = {1, 7, 15, 17, 40'009};
 
 TEST_CASE("fill writes one value everywhere", "[ops][arithmetic]") {
   for (const std::int64_t n : kCounts) {
-    for_each_compute([&](Context& ctx, DType, Tolerance) {
+    for_each_precision([&](Context& ctx, DType, Tolerance) {
       Tensor y = poisoned(ctx, {n});
       run(ctx, ops::Fill{.y = y, .value = -1.25});
       check_equal("y", download(y), Array(static_cast<std::size_t>(n), -1.25));
@@ -28,7 +28,7 @@ TEST_CASE("add sums elements, also in place", "[ops][arithmetic]") {
     const Array a = random_array(n, 1), b = random_array(n, 2);
     Array expected = a;
     for (std::size_t i = 0; i < a.size(); ++i) expected[i] += b[i];
-    for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+    for_each_precision([&](Context& ctx, DType, Tolerance tolerance) {
       Tensor left = upload(ctx, a, {n}), right = upload(ctx, b, {n}), y = poisoned(ctx, {n});
       run(ctx, ops::Add{.a = left, .b = right, .y = y});
       check_close("y", y, expected, tolerance);
@@ -52,7 +52,7 @@ TEST_CASE("add refuses unequal shapes", "[ops][arithmetic]") {
 TEST_CASE("add_scaled adds a multiple", "[ops][arithmetic]") {
   for (const std::int64_t n : kCounts) {
     const Array x = random_array(n, 1);
-    for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+    for_each_precision([&](Context& ctx, DType, Tolerance tolerance) {
       const Tensor tx = upload(ctx, x, {n});
       Tensor y = filled(ctx, {n}, 0.75);
       run(ctx, ops::AddScaled{.x = tx, .y = y, .scale = -0.3});
@@ -75,7 +75,7 @@ TEST_CASE("copy_columns takes columns and add_columns is its adjoint", "[ops][ar
                                    static_cast<std::size_t>(width));
   };
   const Array x = random_array(rows * wide, 1), g = random_array(rows * width, 2);
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+  for_each_precision([&](Context& ctx, DType, Tolerance tolerance) {
     const Tensor tx = upload(ctx, x, {1, rows, wide}), tg = upload(ctx, g, {rows, width});
     Tensor y = poisoned(ctx, {rows, width}), dx = upload(ctx, x, {1, rows, wide});
     run(ctx, ops::CopyColumns{.x = tx, .y = y, .column = column});
@@ -112,7 +112,7 @@ TEST_CASE("mask_rows zeroes the rows that are masked, also in place", "[ops][ari
   Array mask = random_array(B * L, 2);
   for (double& value : mask) value = value > 0 ? 1 : 0;
   const Array expected = reference::mask_rows(x, mask);
-  for_each_compute([&](Context& ctx, DType, Tolerance) {
+  for_each_precision([&](Context& ctx, DType, Tolerance) {
     Tensor tx = upload(ctx, x, {B, L, D}), y = poisoned(ctx, {B, L, D});
     const Tensor tmask = upload(ctx, mask, {B, L}, DType::u8);
     run(ctx, ops::MaskRows{.x = tx, .mask = tmask, .y = y});

@@ -41,13 +41,13 @@ TEST_CASE("embedding sums the rows of its tables, whichever are given", "[ops][e
   const std::vector<int> segments = lookup.segments;
   if (!with_segments) lookup.segments.clear();
   const Array expected = lookup(tokens, given(with_positions, positions), given(with_types, types));
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+  for_each_precision([&](Context& ctx, DType, Tolerance tolerance) {
     const Tensor ids = upload_i32(ctx, lookup.ids, {B, L});
-    const Tensor token_rows = upload(ctx, tokens, {V, D});
+    const Tensor token_rows = upload_f(ctx, tokens, {V, D});
     Tensor segment_ids, position_rows, type_rows, y = poisoned(ctx, {B, L, D});
     if (with_segments) segment_ids = upload_i32(ctx, segments, {B, L});
-    if (with_positions) position_rows = upload(ctx, positions, {L + 2, D});
-    if (with_types) type_rows = upload(ctx, types, {T, D});
+    if (with_positions) position_rows = upload_f(ctx, positions, {L + 2, D});
+    if (with_types) type_rows = upload_f(ctx, types, {T, D});
     run(ctx, ops::Embedding{.ids = ids,
                             .segments = segment_ids,
                             .tokens = token_rows,
@@ -74,12 +74,14 @@ TEST_CASE("embedding_grad equals central differences and skips the padding row",
       numeric_gradient([&](const Array& v) { return lookup(tokens, positions, v); }, types, dy);
   for (std::int64_t c = 0; c < D && padding_id >= 0; ++c)
     dtokens[static_cast<std::size_t>(padding_id * D + c)] = 0;
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance of_activations) {
+    const Tolerance tolerance = dtype == DType::bf16 ? kF32 : of_activations;
     const Tensor ids = upload_i32(ctx, lookup.ids, {B, L});
     const Tensor segments = upload_i32(ctx, lookup.segments, {B, L});
     const Tensor tdy = upload(ctx, dy, {B, L, D});
-    Tensor token_rows = filled(ctx, {V, D}, 0.5), position_rows = filled(ctx, {L + 2, D}, 0.25);
-    Tensor type_rows = filled(ctx, {T, D}, -1), alone = filled(ctx, {V, D}, 0.5);
+    Tensor token_rows = filled_f(ctx, {V, D}, 0.5);
+    Tensor position_rows = filled_f(ctx, {L + 2, D}, 0.25);
+    Tensor type_rows = filled_f(ctx, {T, D}, -1), alone = filled_f(ctx, {V, D}, 0.5);
     run(ctx, ops::EmbeddingGrad{.dy = tdy,
                                 .ids = ids,
                                 .segments = segments,
@@ -101,6 +103,37 @@ TEST_CASE("embedding_grad equals central differences and skips the padding row",
   });
 }
 
+TEST_CASE("embedding_grad sums runs of any length in order of position", "[ops][embedding]") {
+  // More tokens than one digit of a sort has values, some of them far more frequent than others.
+  const std::int64_t B = 3, L = 331, D = GENERATE(3, 4, 8);
+  const std::int64_t vocabulary = 700, padding_id = GENERATE(-1, 5, 699);
+  std::vector<int> token_ids = random_indices(B * L, vocabulary, 4);
+  const Array draws = random_array(B * L, 7);
+  for (std::size_t i = 0; i < token_ids.size(); ++i) {
+    if (draws[i] < -0.5) token_ids[i] = 5;
+    if (draws[i] > 0.25) token_ids[i] = 699;
+  }
+  const Array dy = random_array(B * L * D, 6);
+  Array expected(static_cast<std::size_t>(vocabulary * D), 0.5);
+  for (std::size_t i = 0; i < dy.size(); ++i) {
+    const auto width = static_cast<std::size_t>(D);
+    const int id = token_ids[i / width];
+    if (id != padding_id) expected[static_cast<std::size_t>(id) * width + i % width] += dy[i];
+  }
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
+    const Tensor ids = upload_i32(ctx, token_ids, {B, L}), tdy = upload(ctx, dy, {B, L, D});
+    Tensor dtokens = filled_f(ctx, {vocabulary, D}, 0.5);
+    run(ctx, ops::EmbeddingGrad{.dy = tdy,
+                                .ids = ids,
+                                .segments = {},
+                                .dtokens = dtokens,
+                                .dpositions = {},
+                                .dtypes = {},
+                                .padding_id = padding_id});
+    check_close("dtokens", dtokens, expected, dtype == DType::bf16 ? kF32 : tolerance);
+  });
+}
+
 TEST_CASE("embedding_grad gives the same bits with any number of threads", "[ops][embedding]") {
   const std::int64_t B = 2, L = 100, D = 333;
   const std::vector<int> token_ids = random_indices(B * L, V, 4);
@@ -118,59 +151,92 @@ TEST_CASE("embedding_grad gives the same bits with any number of threads", "[ops
   });
 }
 
-TEST_CASE("embedding refuses ids beyond its tables", "[ops][embedding]") {
+TEST_CASE("embedding refuses tables that do not fit", "[ops][embedding]") {
   Context& ctx = test_context();
   const Tensor tokens = filled(ctx, {5, 4}, 1), positions = filled(ctx, {2, 4}, 1);
-  const Tensor types = filled(ctx, {2, 4}, 1);
+  const Tensor ids = upload_i32(ctx, {0, 1, 4}, {1, 3});
+  const Tensor half = upload(ctx, Array(20, 1), {5, 4}, DType::bf16);
+  Tensor y = poisoned(ctx, {1, 3, 4});
+  const auto embed = [&](const Tensor& table, OptionalIn rows) {
+    run(ctx,
+        ops::Embedding{
+            .ids = ids, .segments = {}, .tokens = table, .positions = rows, .types = {}, .y = y});
+  };
+  require_error([&] { embed(tokens, positions); },
+                "embedding: positions: expected at least (3, 4), got (2, 4)");
+  require_error([&] { embed(half, {}); }, "embedding: expected tables of f32 beside f32, got bf16");
+}
+
+TEST_CASE("embedding refuses ids beyond its tables, or gives rows of NaN on a GPU",
+          "[ops][embedding]") {
+  Context& ctx = test_context();
+  const Tensor tokens = filled(ctx, {5, 4}, 1), types = filled(ctx, {2, 4}, 1);
   const Tensor good = upload_i32(ctx, {0, 1, 4}, {1, 3}), bad = upload_i32(ctx, {0, 5, 1}, {1, 3});
   const Tensor negative = upload_i32(ctx, {0, 1, -1}, {1, 3});
-  Tensor y = poisoned(ctx, {1, 3, 4});
-  const auto embed = [&](const Tensor& ids, OptionalIn segments, OptionalIn rows) {
+  const Tensor dy = filled(ctx, {1, 3, 4}, 1);
+  Tensor y = poisoned(ctx, {1, 3, 4}), dtokens = filled(ctx, {5, 4}, 0);
+  const auto embed = [&](const Tensor& ids, OptionalIn segments) {
     run(ctx, ops::Embedding{.ids = ids,
                             .segments = segments,
                             .tokens = tokens,
-                            .positions = rows,
+                            .positions = {},
                             .types = types,
                             .y = y});
   };
-  require_error([&] { embed(bad, {}, {}); },
-                "embedding: ids[1]: expected an index in [0, 5), got 5");
-  require_error([&] { embed(negative, {}, {}); },
+  const auto add_gradient = [&] {
+    run(ctx, ops::EmbeddingGrad{.dy = dy,
+                                .ids = bad,
+                                .segments = {},
+                                .dtokens = dtokens,
+                                .dpositions = {},
+                                .dtypes = {}});
+  };
+  if (built_with_cuda()) {
+    const auto nan_rows = [&] {
+      std::string rows;
+      const Array values = download(y);
+      for (std::size_t i = 0; i < values.size(); i += 4) rows += std::isnan(values[i]) ? "n" : ".";
+      return rows;
+    };
+    embed(bad, {});
+    CHECK(nan_rows() == ".n.");
+    embed(negative, {});
+    CHECK(nan_rows() == "..n");
+    embed(good, good);
+    CHECK(nan_rows() == "..n");
+    add_gradient();
+    check_equal("dtokens", download(dtokens),
+                {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+    return;
+  }
+  require_error([&] { embed(bad, {}); }, "embedding: ids[1]: expected an index in [0, 5), got 5");
+  require_error([&] { embed(negative, {}); },
                 "embedding: ids[2]: expected an index in [0, 5), got -1");
-  require_error([&] { embed(good, good, {}); },
+  require_error([&] { embed(good, good); },
                 "embedding: segments[2]: expected an index in [0, 2), got 4");
-  require_error([&] { embed(good, {}, positions); },
-                "embedding: positions: expected at least (3, 4), got (2, 4)");
-  const Tensor dy = filled(ctx, {1, 3, 4}, 1);
-  Tensor dtokens = filled(ctx, {5, 4}, 0);
-  require_error(
-      [&] {
-        run(ctx, ops::EmbeddingGrad{.dy = dy,
-                                    .ids = bad,
-                                    .segments = {},
-                                    .dtokens = dtokens,
-                                    .dpositions = {},
-                                    .dtypes = {}});
-      },
-      "embedding_grad: ids[1]: expected an index in [0, 5), got 5");
+  require_error(add_gradient, "embedding_grad: ids[1]: expected an index in [0, 5), got 5");
 }
 
 TEST_CASE("gather_rows takes rows and its gradient puts them back among zeros",
           "[ops][embedding]") {
-  const std::int64_t R = GENERATE(1, 7, 600), D = GENERATE(1, 15, 65);
-  const std::vector<int> rows = some_rows(R);
-  const auto M = static_cast<std::int64_t>(rows.size());
+  const std::int64_t R = GENERATE(1, 7, 600), D = GENERATE(1, 8, 15, 65);
+  const std::int64_t padding = GENERATE(0, 3);  // rows of -1 at the end
+  std::vector<int> rows = some_rows(R);
+  const auto used = static_cast<std::int64_t>(rows.size()), M = used + padding;
   const Array x = random_array(R * D, 1), dy = random_array(M * D, 2);
+  Array expected = reference::gather_rows(x, rows, static_cast<std::size_t>(D));
   Array dx(x.size());
   for (std::size_t m = 0; m < rows.size(); ++m)
     std::copy_n(dy.begin() + static_cast<std::ptrdiff_t>(m) * D, D,
                 dx.begin() + static_cast<std::ptrdiff_t>(rows[m]) * D);
-  for_each_compute([&](Context& ctx, DType, Tolerance) {
+  rows.resize(static_cast<std::size_t>(M), -1);
+  expected.resize(static_cast<std::size_t>(M * D), 0);
+  for_each_precision([&](Context& ctx, DType, Tolerance) {
     const Tensor tx = upload(ctx, x, {1, R, D}), tdy = upload(ctx, dy, {M, D});
     const Tensor trows = upload_i32(ctx, rows, {M});
     Tensor y = poisoned(ctx, {M, D}), tdx = poisoned(ctx, {1, R, D});
     run(ctx, ops::GatherRows{.x = tx, .rows = trows, .y = y});
-    check_equal("y", download(y), reference::gather_rows(x, rows, static_cast<std::size_t>(D)));
+    check_equal("y", download(y), expected);
     run(ctx, ops::GatherRowsGrad{.dy = tdy, .rows = trows, .dx = tdx});
     check_equal("dx", download(tdx), dx);
   });
@@ -184,15 +250,27 @@ TEST_CASE("gather_rows_grad of no rows is zero", "[ops][embedding]") {
   check_equal("dx", download(dx), Array(6, 0.0));
 }
 
+TEST_CASE("gather_rows refuses a result that does not fit", "[ops][embedding]") {
+  Context& ctx = test_context();
+  const Tensor x = filled(ctx, {4, 3}, 1), rows = upload_i32(ctx, {1, 3}, {2});
+  Tensor few = poisoned(ctx, {1, 3}), half = upload(ctx, Array(6, 1), {2, 3}, DType::bf16);
+  require_error([&] { run(ctx, ops::GatherRows{.x = x, .rows = rows, .y = few}); },
+                "gather_rows: y: expected (2, 3), got (1, 3)");
+  require_error([&] { run(ctx, ops::GatherRows{.x = x, .rows = rows, .y = half}); },
+                "gather_rows: y: expected f32, got bf16");
+}
+
 TEST_CASE("gather_rows refuses rows out of range or order", "[ops][embedding]") {
+  if (built_with_cuda()) return;  // it never looks at what lies on a GPU
   Context& ctx = test_context();
   const Tensor x = filled(ctx, {4, 3}, 1);
   const Tensor beyond = upload_i32(ctx, {1, 4}, {2}), twice = upload_i32(ctx, {2, 2}, {2});
-  Tensor y = poisoned(ctx, {2, 3}), dx = poisoned(ctx, {4, 3}), few = poisoned(ctx, {1, 3});
+  const Tensor hole = upload_i32(ctx, {-1, 2}, {2});
+  Tensor y = poisoned(ctx, {2, 3}), dx = poisoned(ctx, {4, 3});
   require_error([&] { run(ctx, ops::GatherRows{.x = x, .rows = beyond, .y = y}); },
                 "gather_rows: rows[1]: expected an index in [0, 4), got 4");
+  require_error([&] { run(ctx, ops::GatherRows{.x = x, .rows = hole, .y = y}); },
+                "gather_rows: rows[0]: expected an index in [0, 4), got -1");
   require_error([&] { run(ctx, ops::GatherRowsGrad{.dy = y, .rows = twice, .dx = dx}); },
                 "gather_rows_grad: rows[1]: expected ascending and distinct rows, got 2 after 2");
-  require_error([&] { run(ctx, ops::GatherRows{.x = x, .rows = beyond, .y = few}); },
-                "gather_rows: y: expected (2, 3), got (1, 3)");
 }

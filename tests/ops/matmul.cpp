@@ -39,10 +39,11 @@ TEST_CASE("matmul equals the triple sum for every transpose, with and without bi
     const Array a = random_array(s.m * s.k, 1), b = random_array(s.k * s.n, 2);
     const Array bias = random_array(s.n, 3);
     const Array expected = product(s, transpose_a, transpose_b)(a, b);
-    for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+    for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
+      const Tolerance of_sums = dtype == DType::bf16 ? kF32 : tolerance;
       const Tensor ta = upload(ctx, a, matrix(s.m, s.k, transpose_a));
       const Tensor tb = upload(ctx, b, matrix(s.k, s.n, transpose_b));
-      const Tensor tbias = upload(ctx, bias, {s.n});
+      const Tensor tbias = upload_f(ctx, bias, {s.n});
       Tensor c = poisoned(ctx, {s.m, s.n});
       ops::Matmul op{.a = ta, .b = tb, .bias = {}, .c = c};
       op.transpose_a = transpose_a;
@@ -55,11 +56,11 @@ TEST_CASE("matmul equals the triple sum for every transpose, with and without bi
       op.transpose_b = transpose_b;
       run(ctx, op);
       check_close("c with bias", with_bias, plus_bias(expected, bias), tolerance);
-      Tensor sum = filled(ctx, {s.m, s.n}, 0.5);
+      Tensor sum = filled_f(ctx, {s.m, s.n}, 0.5);
       run(ctx,
           ops::MatmulAccumulate{
               .a = ta, .b = tb, .c = sum, .transpose_a = transpose_a, .transpose_b = transpose_b});
-      check_close("c +=", sum, added_to(0.5, expected), tolerance);
+      check_close("c +=", sum, added_to(0.5, expected), of_sums);
     });
   }
 }
@@ -71,17 +72,18 @@ TEST_CASE("the gradients of a Linear layer are products", "[ops][matmul]") {
   const Array g = random_array(B * L * O, 3);
   const Array dx = numeric_gradient([&](const Array& v) { return forward(v, w); }, x, g);
   const Array dw = numeric_gradient([&](const Array& v) { return forward(x, v); }, w, g);
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
+    const Tolerance of_sums = dtype == DType::bf16 ? kF32 : tolerance;
     const Tensor tx = upload(ctx, x, {B, L, I}), tw = upload(ctx, w, {O, I});
     const Tensor tg = upload(ctx, g, {B, L, O});
     Tensor y = poisoned(ctx, {B, L, O}), tdx = poisoned(ctx, {B, L, I});
-    Tensor tdw = filled(ctx, {O, I}, -0.25);
+    Tensor tdw = filled_f(ctx, {O, I}, -0.25);
     run(ctx, ops::Matmul{.a = tx, .b = tw, .bias = {}, .c = y, .transpose_b = true});
     check_close("y", y, forward(x, w), tolerance);
     run(ctx, ops::Matmul{.a = tg, .b = tw, .bias = {}, .c = tdx});
     check_close("dx", tdx, dx, for_numeric(tolerance));
     run(ctx, ops::MatmulAccumulate{.a = tg, .b = tx, .c = tdw, .transpose_a = true});
-    check_close("dw", tdw, added_to(-0.25, dw), for_numeric(tolerance));
+    check_close("dw", tdw, added_to(-0.25, dw), for_numeric(of_sums));
   });
 }
 
@@ -91,12 +93,13 @@ TEST_CASE("a weight gradient's product also sums its rows for the bias", "[ops][
   Array sums(static_cast<std::size_t>(M), 2.0);
   for (std::size_t i = 0; i < dy.size(); ++i) sums[i % sums.size()] += dy[i];
   const Array product_of_both = product({.m = M, .n = N, .k = rows}, true, false)(dy, x);
-  for_each_precision([&](Context& ctx, DType, Tolerance) {
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
+    const Tolerance of_sums = dtype == DType::bf16 ? kF32 : tolerance;
     const Tensor tdy = upload(ctx, dy, {rows, M}), tx = upload(ctx, x, {rows, N});
     Tensor dw = filled_f(ctx, {M, N}, 0.5), db = filled_f(ctx, {M}, 2);
     run(ctx, ops::MatmulAccumulate{.a = tdy, .b = tx, .c = dw, .a_sums = db, .transpose_a = true});
-    check_close("dw", dw, added_to(0.5, product_of_both), kF32);
-    check_close("db", db, sums, kF32);
+    check_close("dw", dw, added_to(0.5, product_of_both), of_sums);
+    check_close("db", db, sums, of_sums);
   });
   Context& ctx = test_context();
   const Tensor a = filled(ctx, {M, M}, 1);
@@ -106,17 +109,18 @@ TEST_CASE("a weight gradient's product also sums its rows for the bias", "[ops][
 }
 
 TEST_CASE("products of nothing are zero", "[ops][matmul]") {
-  for_each_compute([&](Context& ctx, DType, Tolerance) {
-    const Tensor no_rows = ctx.empty({0, 3}), bias = filled(ctx, {3}, 2);
-    Tensor c = poisoned(ctx, {3, 3}), sum = filled(ctx, {3, 3}, 0.5), none = ctx.empty({0, 3});
+  for_each_precision([&](Context& ctx, DType, Tolerance) {
+    const Tensor no_rows = ctx.empty({0, 3}), some = filled(ctx, {3, 3}, 0.5);
+    const Tensor bias = filled_f(ctx, {3}, 2);
+    Tensor c = poisoned(ctx, {3, 3}), sum = filled_f(ctx, {3, 3}, 0.5), none = ctx.empty({0, 3});
     run(ctx, ops::Matmul{.a = no_rows, .b = no_rows, .bias = {}, .c = c, .transpose_a = true});
     check_equal("c", download(c), Array(9, 0.0));
     run(ctx, ops::Matmul{.a = no_rows, .b = no_rows, .bias = bias, .c = c, .transpose_a = true});
     check_equal("c with bias", download(c), Array(9, 2.0));
     run(ctx, ops::MatmulAccumulate{.a = no_rows, .b = no_rows, .c = sum, .transpose_a = true});
     check_equal("c +=", download(sum), Array(9, 0.5));
-    run(ctx, ops::Matmul{.a = no_rows, .b = sum, .bias = {}, .c = none});
-    Tensor db = filled(ctx, {3}, 1);
+    run(ctx, ops::Matmul{.a = no_rows, .b = some, .bias = {}, .c = none});
+    Tensor db = filled_f(ctx, {3}, 1);
     run(ctx, ops::BiasGrad{.dy = no_rows, .db = db});
     check_equal("db", download(db), Array(3, 1.0));
   });
@@ -137,6 +141,10 @@ TEST_CASE("matmul refuses operands that do not fit", "[ops][matmul]") {
       "matmul: bias: expected (2), got (3)");
   require_error([&] { run(ctx, ops::MatmulAccumulate{.a = a, .b = b, .c = c}); },
                 "matmul_accumulate: inner extents of a b: expected 3, got 5");
+  const Tensor half = upload(ctx, Array(6, 1), {2, 3}, DType::bf16);
+  require_error(
+      [&] { run(ctx, ops::Matmul{.a = a, .b = half, .bias = {}, .c = c, .transpose_b = true}); },
+      "matmul: b: expected f32, got bf16");
 }
 
 TEST_CASE("bias_grad sums rows", "[ops][matmul]") {
@@ -144,11 +152,11 @@ TEST_CASE("bias_grad sums rows", "[ops][matmul]") {
   const Array dy = random_array(R * C, 1);
   Array expected(static_cast<std::size_t>(C));
   for (std::size_t i = 0; i < dy.size(); ++i) expected[i % expected.size()] += dy[i];
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
     const Tensor tdy = upload(ctx, dy, {R, C});
-    Tensor db = filled(ctx, {C}, 2);
+    Tensor db = filled_f(ctx, {C}, 2);
     run(ctx, ops::BiasGrad{.dy = tdy, .db = db});
-    check_close("db", db, added_to(2, expected), tolerance);
+    check_close("db", db, added_to(2, expected), dtype == DType::bf16 ? kF32 : tolerance);
   });
   Context& ctx = test_context();
   const Tensor tdy = filled(ctx, {R, C}, 1);
@@ -169,7 +177,7 @@ TEST_CASE("bias_grad gives the same bits with any number of threads", "[ops][mat
 
 TEST_CASE("block_diagonal is a Linear layer per chunk of columns, and its gradients",
           "[ops][matmul]") {
-  const std::int64_t R = GENERATE(1, 7, 33), b = GENERATE(1, 3), q = GENERATE(1, 5, 17), p = 6;
+  const std::int64_t R = GENERATE(1, 7, 33), b = GENERATE(1, 3), q = GENERATE(1, 5, 8, 17), p = 6;
   const reference::BlockDiagonal forward{static_cast<std::size_t>(R), static_cast<std::size_t>(b),
                                          static_cast<std::size_t>(q), 6};
   const Array x = random_array(R * b * p, 1), w = random_array(b * q * p, 2);
@@ -178,11 +186,12 @@ TEST_CASE("block_diagonal is a Linear layer per chunk of columns, and its gradie
   const Array dx = numeric_gradient([&](const Array& v) { return forward(v, w, bias); }, x, g);
   const Array dw = numeric_gradient([&](const Array& v) { return forward(x, v, bias); }, w, g);
   const Array db = numeric_gradient([&](const Array& v) { return forward(x, w, v); }, bias, g);
-  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
+    const Tolerance of_sums = dtype == DType::bf16 ? kF32 : tolerance;
     const Tensor tx = upload(ctx, x, {R, b * p}), tw = upload(ctx, w, {b, q, p});
-    const Tensor tbias = upload(ctx, bias, {b * q}), tg = upload(ctx, g, {R, b * q});
+    const Tensor tbias = upload_f(ctx, bias, {b * q}), tg = upload(ctx, g, {R, b * q});
     Tensor y = poisoned(ctx, {R, b * q}), tdx = poisoned(ctx, {R, b * p});
-    Tensor tdw = filled(ctx, {b, q, p}, 0.5), tdb = filled(ctx, {b * q}, -0.5);
+    Tensor tdw = filled_f(ctx, {b, q, p}, 0.5), tdb = filled_f(ctx, {b * q}, -0.5);
     run(ctx, ops::BlockDiagonal{.x = tx, .weight = tw, .bias = tbias, .y = y});
     check_close("y", y, forward(x, w, bias), tolerance);
     run(ctx, ops::BlockDiagonal{.x = tx, .weight = tw, .bias = {}, .y = y});
@@ -190,8 +199,8 @@ TEST_CASE("block_diagonal is a Linear layer per chunk of columns, and its gradie
     run(ctx, ops::BlockDiagonalGrad{
                  .dy = tg, .x = tx, .weight = tw, .dx = tdx, .dweight = tdw, .dbias = tdb});
     check_close("dx", tdx, dx, for_numeric(tolerance));
-    check_close("dweight", tdw, added_to(0.5, dw), for_numeric(tolerance));
-    check_close("dbias", tdb, added_to(-0.5, db), for_numeric(tolerance));
+    check_close("dweight", tdw, added_to(0.5, dw), for_numeric(of_sums));
+    check_close("dbias", tdb, added_to(-0.5, db), for_numeric(of_sums));
   });
 }
 

@@ -30,14 +30,18 @@ void multiply(Context& ctx, const char* op, const MatrixProduct& p) {
   ORCHID_CHECK(!p.bias || !p.accumulate, op, ": a bias is for products that overwrite");
   if (p.m == 0 || p.batch == 0) return;
   if (p.n == 0 || p.k == 0) {  // no library takes these
-    if (p.n > 0 && !p.accumulate) add_bias_rows(ctx, op, p, false);
+    if (p.n > 0 && !p.accumulate) start_with_bias(ctx, op, p);
     if (p.a_sums) store_a_sums(ctx, op, p);
     return;
   }
   if (multiply_at_once(ctx, op, p)) return;
-  ORCHID_CHECK(multiply_by_library(ctx, op, p, Epilogue::none, nullptr), op,
+  MatrixProduct alone = p;
+  if (p.bias) {  // first, so that a bf16 result is rounded from the whole sum
+    start_with_bias(ctx, op, p);
+    alone.accumulate = true;
+  }
+  ORCHID_CHECK(multiply_by_library(ctx, op, alone, Epilogue::none, nullptr), op,
                ": the library has no algorithm for the product ", describe(p));
-  if (p.bias) add_bias_rows(ctx, op, p, true);
   if (p.a_sums) store_a_sums(ctx, op, p);
 }
 

@@ -15,8 +15,8 @@ bool multiply_by_library(Context&, const char* op, const MatrixProduct&, Epilogu
 
 // Kernels of ours for the rest: kernels/cuda/blas_parts.cu.
 
-/// c = bias, or with `keep` c += bias; no bias: zeros. All of the batch.
-void add_bias_rows(Context&, const char* op, const MatrixProduct&, bool keep);
+/// Each row of c = bias, or zeros without one. All of the batch.
+void start_with_bias(Context&, const char* op, const MatrixProduct&);
 
 /// a_sums, by itself.
 void store_a_sums(Context&, const char* op, const MatrixProduct&);
