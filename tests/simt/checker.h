@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "tests/simt/control.h"
 #include "tests/simt/launch.h"
 
 namespace orchid::simt {
@@ -34,6 +36,7 @@ class Checker {
   virtual void release(const void* block, std::size_t bytes) = 0;
   /// Copies, fills and host stand-ins wrote here.
   virtual void write_whole(const void* address, std::size_t bytes) = 0;
+  virtual std::vector<Traffic> traffic_of(const std::string& file) = 0;
 };
 extern Checker* checker;
 

@@ -52,7 +52,7 @@ void AccessChecker::access(const void* pointer, std::size_t bytes, AccessKind ki
   ++time_;
   if (arena_.has(address)) return shared_access(address, bytes, kind, code);
   if (device_memory().contains(address)) return device_access(address, bytes, kind, code);
-  if (parameters_.has(address) || program_.has(address)) return;
+  if (parameters_.has(address) || program_.has(address) || executor_.has(address)) return;
   stop(std::string("host memory: a kernel's ") + verb(kind) + " of " + std::to_string(bytes) +
            " bytes",
        code);
@@ -100,7 +100,7 @@ void AccessChecker::device_access(const char* address, std::size_t bytes, Access
   if (!check_bounds(address, bytes, kind)) {
     std::string near;
     if (const auto [start, size] = device_memory().block_at(address); start)
-      near = ", at byte " + std::to_string(address - start) + " from the start of " +
+      near = ", " + std::to_string(address - start) + " bytes after the start of one of " +
              std::to_string(size);
     stop(std::string("out of bounds: ") + verb(kind) + " of " + std::to_string(bytes) +
              " bytes of global memory outside every block" + near,

@@ -35,6 +35,7 @@ class AccessChecker final : public Checker {
   void allocate(const void* block, std::size_t bytes) override;
   void release(const void* block, std::size_t bytes) override;
   void write_whole(const void* address, std::size_t bytes) override;
+  std::vector<Traffic> traffic_of(const std::string& file) override;
 
  private:
   struct Span {
@@ -75,7 +76,9 @@ class AccessChecker final : public Checker {
   unsigned thread_count_ = 1;
   std::uint32_t generation_ = 0;  ///< of global memory: launches
   std::uint32_t time_ = 1;
-  Span parameters_, program_, stack_, valid_;
+  Span parameters_, stack_;
+  Span program_, executor_;  ///< what the kernel and the built-ins belong to: constants lie there
+  Span valid_;               ///< part of the block that was accessed last
 
   std::vector<uint3> blocks_;  ///< index, in the order they ran
   std::unordered_map<std::uint32_t, BlockOrder> orders_;

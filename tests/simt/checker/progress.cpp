@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <dlfcn.h>
 #include <link.h>
 
 #include "tests/simt/checker/access_checker.h"
@@ -28,9 +27,9 @@ struct Range {
   std::uintptr_t start = 0, end = 0;
 };
 
-/// The library or program that this function is part of: constants of kernels lie there too.
-Range own_program() {
-  Range range{reinterpret_cast<std::uintptr_t>(&installed)};
+/// The library or program that an address belongs to.
+Range program_of(const void* address) {
+  Range range{reinterpret_cast<std::uintptr_t>(address)};
   dl_iterate_phdr(
       [](dl_phdr_info* info, std::size_t, void* result) {
         auto& found = *static_cast<Range*>(result);
@@ -53,10 +52,12 @@ Range own_program() {
 }  // namespace
 
 void AccessChecker::begin_grid(const Launch& launch, const std::string&) {
-  if (!program_.start) {
-    const Range range = own_program();
-    program_ = {reinterpret_cast<const char*>(range.start), range.end - range.start};
-  }
+  const auto span_of = [](const void* address) -> Span {
+    const Range range = program_of(address);
+    return {reinterpret_cast<const char*>(range.start), range.end - range.start};
+  };
+  if (!executor_.start) executor_ = span_of(this);
+  if (!program_.has(static_cast<const char*>(launch.kernel))) program_ = span_of(launch.kernel);
   block_ = launch.block;
   thread_count_ = launch.block.x * launch.block.y * launch.block.z;
   parameters_ = {static_cast<const char*>(launch.parameters.get()), launch.parameter_bytes};

@@ -5,8 +5,7 @@
 #include <set>
 #include <tuple>
 
-#include "tests/simt/control.h"
-#include "tests/simt/device/lock.h"
+#include "tests/simt/checker/access_checker.h"
 #include "tests/simt/symbols.h"
 
 namespace orchid::simt {
@@ -89,8 +88,7 @@ unsigned line_in(const std::string& chain, const std::string& file) {
 
 }  // namespace
 
-std::vector<Traffic> traffic_of(const std::string& file) {
-  const Lock lock;
+std::vector<Traffic> AccessChecker::traffic_of(const std::string& file) {
   std::map<std::tuple<unsigned, bool, bool, unsigned>, Traffic> lines;
   for (const auto& [code, sum] : traffic_counter.sums()) {
     const unsigned line = line_in(code_location(code), file);

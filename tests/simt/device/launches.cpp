@@ -6,6 +6,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "tests/simt/checker.h"
 #include "tests/simt/device/error.h"
 #include "tests/simt/device/limits.h"
 #include "tests/simt/device/lock.h"
@@ -66,6 +67,11 @@ cudaError_t renew_block(void* block, std::size_t bytes, cudaStream_t stream) {
     if (!device_memory().renew(block, bytes))
       throw Failure("a pool gives out " + std::to_string(bytes) + " bytes of a block without them");
   });
+}
+
+std::vector<Traffic> traffic_of(const std::string& file) {
+  const Lock lock;
+  return checker ? checker->traffic_of(file) : std::vector<Traffic>{};
 }
 
 }  // namespace orchid::simt

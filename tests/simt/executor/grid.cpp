@@ -29,6 +29,7 @@ void set_up_threads(const Launch& launch) {
   for (unsigned t = 0; t < executor.thread_count; ++t) {
     Thread& thread = executor.threads[t];
     thread.number = t;
+    thread.fiber = nullptr;
     thread.index = {t % launch.block.x, t / launch.block.x % launch.block.y,
                     t / launch.block.x / launch.block.y};
     thread.issued.clear();
