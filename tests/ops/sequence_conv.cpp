@@ -203,7 +203,8 @@ TEST_CASE("sequence_conv reads its columns of a wider tensor", "[ops][sequence_c
 
 TEST_CASE("sequence_conv_grad sums many rows exactly the same with any number of threads",
           "[ops][sequence_conv]") {
-  const long groups = 40, batch = 5, length = 301;
+  const auto sizes = GENERATE(std::array{40L, 5L, 301L}, std::array{4L, 3L, 6000L});
+  const long groups = sizes[0], batch = sizes[1], length = sizes[2];
   const Array x = random_array(batch * length * groups, 1);
   const Array dy = random_array(batch * length * groups * 2, 2);
   const Array weight = random_array(groups * 2 * 3, 3);
