@@ -44,9 +44,7 @@ struct Magnitude {
 };
 
 struct SignTimes {
-  __device__ float operator()(float ds, float z) const {
-    return z > 0 ? ds : z < 0 ? -ds : 0.0f;
-  }
+  __device__ float operator()(float ds, float z) const { return z > 0 ? ds : z < 0 ? -ds : 0.0f; }
 };
 
 /// Rows of D columns beside planar rows of 2D.
