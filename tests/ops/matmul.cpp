@@ -65,6 +65,39 @@ TEST_CASE("matmul equals the triple sum for every transpose, with and without bi
   }
 }
 
+TEST_CASE("matmul takes operands at any address", "[ops][matmul]") {
+  const std::int64_t M = 7, N = 8, K = 16;
+  const Array a = random_array(M * K + 1, 1), b = random_array(N * K + 3, 2);
+  const Array bias = random_array(N + 1, 3);
+  const auto from = [](const Array& values, std::ptrdiff_t first) {
+    return Array(values.begin() + first, values.end());
+  };
+  const Array expected = plus_bias(
+      product({.m = M, .n = N, .k = K}, false, true)(from(a, 1), from(b, 3)), from(bias, 1));
+  for_each_precision([&](Context& ctx, DType, Tolerance tolerance) {
+    const Tensor ta = upload(ctx, a, {M * K + 1}), tb = upload(ctx, b, {N * K + 3});
+    const Tensor tbias = upload_f(ctx, bias, {N + 1});
+    Tensor c = poisoned(ctx, {M * N + 1}), c_part = c.slice(1, {M, N});
+    run(ctx, ops::Matmul{.a = ta.slice(1, {M, K}),
+                         .b = tb.slice(3, {N, K}),
+                         .bias = tbias.slice(1, {N}),
+                         .c = c_part,
+                         .transpose_b = true});
+    check_close("c", c_part, expected, tolerance);
+    CHECK(std::isnan(download(c)[0]));
+  });
+}
+
+TEST_CASE("products may be allowed less exact operands", "[ops][matmul]") {
+  const Array a = random_array(40 * 64, 1), b = random_array(64 * 48, 2);
+  Context ctx(test_device(), DType::f32, 2);
+  ctx.set_allow_tf32(true);
+  const Tensor ta = upload(ctx, a, {40, 64}), tb = upload(ctx, b, {64, 48});
+  Tensor c = poisoned(ctx, {40, 48});
+  run(ctx, ops::Matmul{.a = ta, .b = tb, .bias = {}, .c = c});
+  check_close("c", c, product({.m = 40, .n = 48, .k = 64}, false, false)(a, b), {1e-3});
+}
+
 TEST_CASE("the gradients of a Linear layer are products", "[ops][matmul]") {
   const std::int64_t B = 2, L = 3, I = 5, O = 4;
   const reference::Product forward{6, 4, 5, false, true};
