@@ -29,12 +29,12 @@ struct Place {
   }
 };
 
-/// x = the sum of x over the threads of a pack, in all of them, in a fixed order.
+/// x = the sum of x over the threads of a pack, in all of them, in a fixed order. A kernel calls it
+/// once: the shared memory is not for use again.
 template <int V>
 __device__ void sum_over_rows(float (&x)[V]) {
   ORCHID_SHARED(float, parts, [kRows][kColumns * V + 1]);
   const int column = static_cast<int>(threadIdx.x) * V;
-  __syncthreads();  // for the calls before
 #pragma unroll
   for (int v = 0; v < V; ++v) parts[threadIdx.y][column + v] = x[v];
   __syncthreads();

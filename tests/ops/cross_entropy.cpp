@@ -100,6 +100,32 @@ TEST_CASE("cross_entropy counts a target as correct if it is the first of the la
   CHECK(download(result.correct) == Array{1, 0, 0, 1});
 }
 
+TEST_CASE("cross_entropy finds the first of the largest anywhere in a row",
+          "[ops][cross_entropy]") {
+  // Wide rows are shared by many threads.
+  const std::int64_t V = GENERATE(7, 16, 300, 2005, 6000), first = GENERATE(0, 1, 3);
+  const std::int64_t at = first * (V - 2) / 3, again = V - 1;
+  INFO("V " << V << ", largest at " << at << " and " << again);
+  Array logits;
+  for (int row = 0; row < 3; ++row) {
+    Array values = random_array(V, static_cast<std::uint64_t>(row));
+    values[static_cast<std::size_t>(at)] = values[static_cast<std::size_t>(again)] = 1.5;
+    logits.insert(logits.end(), values.begin(), values.end());
+  }
+  const auto place = [](std::int64_t v) { return static_cast<std::int32_t>(v); };
+  for_each_precision([&](Context& ctx, DType, Tolerance) {
+    const Tensor x = upload(ctx, logits, {3, V});
+    const Tensor t = upload_i32(ctx, {place(at), place(again), place((at + 1) % again)}, {3});
+    Result result(ctx, 3);
+    run(ctx, ops::CrossEntropy{.logits = x,
+                               .targets = t,
+                               .loss = result.loss,
+                               .correct = result.correct,
+                               .dlogits = {}});
+    check_equal("correct", download(result.correct), {1, 0, 0});
+  });
+}
+
 TEST_CASE("cross_entropy leaves out the rows whose target is -1", "[ops][cross_entropy]") {
   const std::int64_t V = GENERATE(3, 16);
   Array logits = random_array(3 * V, 1);
