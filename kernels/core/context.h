@@ -33,6 +33,11 @@ class Context {
   void set_allow_tf32(bool allow) { allow_tf32_ = allow; }
   const std::shared_ptr<Memory>& memory() const { return memory_; }
 
+  /// Whether double precision rounds what a bf16 run stores to bf16, to tell the error of its
+  /// arithmetic from that of its storage; at first not.
+  bool simulates_bf16() const { return simulates_bf16_; }
+  void set_simulates_bf16(bool simulate) { simulates_bf16_ = simulate; }
+
   Tensor empty(const Shape& shape) const { return empty(shape, compute_); }
   Tensor empty(const Shape& shape, DType dtype) const {
     return Tensor::empty(shape, dtype, memory_);
@@ -65,6 +70,7 @@ class Context {
   DType compute_;
   int threads_;
   bool allow_tf32_ = false;
+  bool simulates_bf16_ = false;
   std::shared_ptr<Memory> memory_;
   std::map<std::string, std::shared_ptr<void>, std::less<>> states_;
 };

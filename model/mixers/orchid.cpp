@@ -33,6 +33,12 @@ std::int64_t table_length(const OrchidMixerConfig& config, std::int64_t length) 
   return config.table_length > 0 ? config.table_length : length;
 }
 
+void round_to_bf16(Context& ctx, Tensor& x) {
+  Tensor rounded = ctx.empty(x.shape(), DType::bf16);
+  run(ctx, ops::Cast{.x = x, .y = rounded});
+  run(ctx, ops::Cast{.x = rounded, .y = x});
+}
+
 }  // namespace
 
 OrchidMixer::OrchidMixer(const Init& init, const OrchidMixerConfig& config, std::int64_t width,
@@ -217,6 +223,7 @@ Tensor OrchidMixer::forward(Context& ctx, const Tensor& input, const Tensor& mas
   saved.n = lengths(input.shape()[1]);
 
   saved.p = in_.forward(ctx, saved.x, tape);
+  if (ctx.simulates_bf16()) round_to_bf16(ctx, saved.p);
   const bool recompute = recomputes(ctx);
   Tape off = Tape::off();
   saved.h = kernels(ctx, saved, recompute ? off : tape);

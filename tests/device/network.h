@@ -52,6 +52,18 @@ inline data::Batch random_batch(std::int64_t rows, std::int64_t length, std::int
   return batch;
 }
 
+/// Adds noise to the initial weights, so that no gradient is as small as the rounding of others.
+inline void enlarge(model::Model& model) {
+  model.visit("", {[](const std::string& path, model::Parameter& parameter) {
+                     if (path.ends_with("freq")) return;
+                     Array values = download(parameter.value);
+                     const Array noise = random_array(parameter.value.count(), path.size());
+                     for (std::size_t i = 0; i < noise.size(); ++i) values[i] += 0.3 * noise[i];
+                     set_values(parameter.value, values);
+                   },
+                   nullptr});
+}
+
 /// A model with its optimizer on one context; alike on all devices at first.
 class Network {
  public:
@@ -61,6 +73,7 @@ class Network {
         optimizer_(ctx, {.learning_rate = 0.01, .epsilon = 1e-3, .weight_decay = 0.1},
                    [this](const model::Visitor& visitor) { model_->visit("", visitor); }),
         micro_(ctx, *model_, 7, record) {
+    enlarge(*model_);
     model::refresh_products(ctx, *model_);
   }
 
