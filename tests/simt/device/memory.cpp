@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include <sys/mman.h>
 
@@ -44,7 +45,14 @@ void DeviceMemory::reserve() {
 }
 
 void DeviceMemory::open() {
-  if (open_++ == 0 && top_) mprotect(base_, top_, PROT_READ | PROT_WRITE);
+  // One call for all that was ever given out: parts protected apart from each other would stay
+  // apart in the kernel's books and make each call slower.
+  if (open_++ > 0 || top_ == 0) return;
+  mprotect(base_, top_, PROT_READ | PROT_WRITE);
+  for (char* block : std::exchange(new_blocks_, {})) {
+    const auto found = blocks_.find(block);
+    if (found != blocks_.end()) poison(block, found->second);
+  }
 }
 
 void DeviceMemory::close() {
@@ -57,18 +65,15 @@ void* DeviceMemory::allocate(std::size_t bytes) {
   const std::size_t total = round_up(kRedZone + round_up(bytes, kAlignment) + kRedZone, kPage);
   if (bytes > options().memory || in_use_ + bytes > options().memory || top_ + total > kRange)
     return nullptr;
-  open();
   char* start = base_ + top_;
-  mprotect(start, total, PROT_READ | PROT_WRITE);
   top_ += total;
   in_use_ += bytes;
   char* block = start + kRedZone;
-  const Block& sizes = blocks_[block] = {bytes, bytes};
+  blocks_[block] = {bytes, bytes};
 #if defined(__SANITIZE_ADDRESS__)
   __asan_poison_memory_region(start, total);
 #endif
-  poison(block, sizes);
-  close();
+  new_blocks_.push_back(block);
   return block;
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace orchid::simt {
 
@@ -45,6 +46,7 @@ class DeviceMemory {
   std::size_t in_use_ = 0;
   int open_ = 0;
   std::map<char*, Block> blocks_;
+  std::vector<char*> new_blocks_;  ///< not yet filled: only open() makes that possible
 };
 DeviceMemory& device_memory();
 

@@ -28,16 +28,30 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+/// Opens device memory for a run of operations that need it: once, because it costs some ten
+/// microseconds.
+class MemoryAccess {
+ public:
+  ~MemoryAccess() { set(false); }
+  void set(bool open) {
+    if (open == open_) return;
+    open ? device_memory().open() : device_memory().close();
+    open_ = open;
+  }
+
+ private:
+  bool open_ = false;
+};
+
 /// After a failure nothing runs any more, as on a GPU.
-void execute(Operation& operation) {
+void execute(Operation& operation, MemoryAccess& access) {
   if (operation.work && device_failure() == cudaSuccess) {
-    if (operation.on_device) device_memory().open();
+    access.set(operation.on_device);
     try {
       operation.work();
     } catch (const std::exception& failure) {
       report_failure(failure.what());
     }
-    if (operation.on_device) device_memory().close();
   }
   operation.finished = now();
   operation.done = true;
@@ -90,6 +104,7 @@ OperationPtr add_work(cudaStream_t handle, std::function<void()> work, bool on_d
 }
 
 void finish(const OperationPtr& operation) {
+  MemoryAccess access;
   std::vector<OperationPtr> pending{operation};
   while (!pending.empty()) {
     const OperationPtr next = pending.back();
@@ -99,7 +114,7 @@ void finish(const OperationPtr& operation) {
         if (!other->done) pending.push_back(other);
     if (pending.size() > before) continue;
     pending.pop_back();
-    if (!next->done) execute(*next);
+    if (!next->done) execute(*next, access);
   }
 }
 
