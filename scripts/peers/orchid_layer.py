@@ -3,7 +3,8 @@
 Written from the definition of the operator for speed: activations stay (batch, length, width), the
 transforms run along the length in place, the short convolutions take the channels-last kernels, and
 each transform has its own adjoint (PyTorch's gradient of a real transform is a complex one of full
-length). Works with PyTorch 1.13 and later, on the CPU and on CUDA.
+length). Works with PyTorch 1.13 and later, on the CPU and on CUDA. Under autocast to bf16, transforms
+and static filters stay in float32; the dense cosine transform `dct_ortho_bf16` does not.
 """
 import math
 
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-TRANSFORMS = ("fft", "fft_ortho", "dct_ortho", "dct_ortho_dense")
+TRANSFORMS = ("fft", "fft_ortho", "dct_ortho", "dct_ortho_dense", "dct_ortho_bf16")
 KERNELS = ("phase", "correlation")
 
 
@@ -25,7 +26,7 @@ class _RealToSpectrum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        grad = grad * _pair_weight(ctx.length, 0.5, grad)
+        grad = _real_ends(grad * _pair_weight(ctx.length, 0.5, grad), ctx.length)
         return torch.fft.irfft(grad, n=ctx.length, dim=-2, norm=ctx.norm), None, None
 
 
@@ -35,12 +36,22 @@ class _SpectrumToReal(torch.autograd.Function):
     @staticmethod
     def forward(ctx, spectrum, length, norm, adjoint_norm):
         ctx.length, ctx.norm = length, adjoint_norm
+        spectrum = _real_ends(spectrum, length)
         return torch.fft.irfft(spectrum, n=length, dim=-2, norm=norm)
 
     @staticmethod
     def backward(ctx, grad):
         spectrum = torch.fft.rfft(grad, dim=-2, norm=ctx.norm)
         return spectrum * _pair_weight(ctx.length, 2.0, spectrum), None, None, None
+
+
+def _real_ends(spectrum, length):
+    """Imaginary parts that count for nothing become 0, in place: cuFFT does not ignore them."""
+    if spectrum.is_cuda:
+        spectrum[..., 0, :].imag.zero_()
+        if length % 2 == 0:
+            spectrum[..., -1, :].imag.zero_()
+    return spectrum
 
 
 def _pair_weight(length, value, like):
@@ -102,19 +113,25 @@ class Transform(nn.Module):
             table = torch.polar(scale[:bins], -math.pi / (2 * length) * k[:bins])
             tables = torch.stack([table, 1 / table])[..., None]
             self.register_buffer("table", tables.to(torch.complex64), persistent=False)
-        elif kind == "dct_ortho_dense":
+        elif kind in ("dct_ortho_dense", "dct_ortho_bf16"):
             angle = math.pi / (2 * length) * k[:, None] * (2 * k[None, :] + 1)
             table = scale[:, None] * torch.cos(angle)
             self.register_buffer("table", table.to(torch.float32), persistent=False)
 
+    def product(self, a, b):
+        """Of a dense transform: in float32, or what autocast makes of it."""
+        with torch.autocast(a.device.type, enabled=self.kind == "dct_ortho_bf16"):
+            return a @ b
+
     def forward(self, x):
+        x = x if self.kind == "dct_ortho_bf16" else x.float()
         if self.kind == "fft":
             return _RealToSpectrum.apply(x, "forward", "backward")
         if self.kind == "fft_ortho":
             return _RealToSpectrum.apply(x, "ortho", "ortho")
         if self.kind == "dct_ortho":
             return _Dct.apply(x, self.table, False)
-        return self.table @ x
+        return self.product(self.table, x)
 
     def inverse(self, spectrum):
         if self.kind == "fft":
@@ -123,7 +140,7 @@ class Transform(nn.Module):
             return _SpectrumToReal.apply(spectrum, self.length, "ortho", "ortho")
         if self.kind == "dct_ortho":
             return _Dct.apply(spectrum, self.table, True)
-        return self.table.t() @ spectrum
+        return self.product(self.table.t(), spectrum)
 
 
 class ShortConvolution(nn.Conv1d):
@@ -174,9 +191,10 @@ class StaticFilter(nn.Module):
 
     def forward(self):
         z = self.positions
-        for layer in self.layers:
-            z = torch.sin(self.frequency * layer(z))
-        return self.last(z) * self.window
+        with torch.autocast(z.device.type, enabled=False):
+            for layer in self.layers:
+                z = torch.sin(self.frequency * layer(z))
+            return self.last(z) * self.window
 
 
 class OrchidLayer(nn.Module):
