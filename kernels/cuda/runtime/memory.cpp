@@ -85,6 +85,9 @@ void* CudaMemory::allocate(std::size_t bytes) {
     ORCHID_CUDA_CHECK(error);
     pool.add(block);
   }
+#if defined(ORCHID_SIMT)  // under test every block is new: undefined, and no larger than asked
+  ORCHID_CUDA_CHECK(simt::renew_block(block, bytes, stream_));
+#endif
   home_[block] = &pool;
   in_use_ += size;
   peak_ = std::max(peak_, in_use_);
