@@ -4,10 +4,23 @@
 
 namespace orchid::model {
 
+namespace {
+
+/// The planning context is no GPU: what a mixer leaves to the device is settled here.
+void settle_for_gpu(ModelConfig& config) {
+  auto* bert = std::get_if<BertConfig>(&config);
+  auto* mixer = bert ? std::get_if<OrchidMixerConfig>(&bert->encoder.mixer) : nullptr;
+  if (mixer && mixer->recompute == Recompute::automatic) mixer->recompute = Recompute::always;
+}
+
+}  // namespace
+
 Plan plan_model(const ModelConfig& config, std::int64_t batch, std::int64_t length,
-                std::int64_t targets) {
-  Context ctx = Context::planning();
-  const std::unique_ptr<Model> model = build_model(ctx, config, 0);
+                std::int64_t targets, PlanFor where) {
+  Context ctx = Context::planning(where.compute);
+  ModelConfig settled = config;
+  if (where.gpu) settle_for_gpu(settled);
+  const std::unique_ptr<Model> model = build_model(ctx, settled, 0);
   Plan plan;
   model->visit("", {[&](const std::string& name, Parameter& parameter) {
                       const Shape& shape = parameter.value.shape();
@@ -16,6 +29,8 @@ Plan plan_model(const ModelConfig& config, std::int64_t batch, std::int64_t leng
                     },
                     nullptr});
   allocate_gradients(ctx, *model);
+  refresh_products(ctx, *model);
+  ctx.tally = {};
   const std::size_t resident = ctx.memory()->in_use();
 
   Input input;

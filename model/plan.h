@@ -23,7 +23,14 @@ struct Plan {
   double activation_bytes = 0;  ///< highest memory beyond parameters and gradients
 };
 
+/// Where a planned model would run.
+struct PlanFor {
+  DType compute = DType::f32;  ///< type of activations
+  bool gpu = false;
+};
+
 /// A micro-batch of `batch` sequences of `length` with `targets` masked positions in all.
-Plan plan_model(const ModelConfig&, std::int64_t batch, std::int64_t length, std::int64_t targets);
+Plan plan_model(const ModelConfig&, std::int64_t batch, std::int64_t length, std::int64_t targets,
+                PlanFor = {});
 
 }  // namespace orchid::model

@@ -15,13 +15,17 @@ RunPlan plan_run(const RunConfig& config) {
   const auto targets = static_cast<std::int64_t>(
       std::ceil(rate * static_cast<double>(micro) * static_cast<double>(length)));
   RunPlan plan;
-  plan.model = model::plan_model(config.model, micro, length, targets);
+  const bool bf16 = config.precision == Precision::bf16;
+  plan.gpu = bf16 || config.device.starts_with("cuda");
+  plan.model = model::plan_model(config.model, micro, length, targets,
+                                 {bf16 ? DType::bf16 : DType::f32, plan.gpu});
   plan.micro_batches = (config.batch.global + micro - 1) / micro;
   plan.flops_per_step = (plan.model.forward_flops + plan.model.backward_flops) *
                         static_cast<double>(config.batch.global) / static_cast<double>(micro);
-  plan.parameter_bytes = 4.0 * static_cast<double>(plan.model.parameters);
-  plan.gradient_bytes = plan.parameter_bytes;
-  plan.optimizer_bytes = 2 * plan.parameter_bytes;
+  const double floats = 4.0 * static_cast<double>(plan.model.parameters);
+  plan.parameter_bytes = (bf16 ? 1.5 : 1) * floats;
+  plan.gradient_bytes = floats;
+  plan.optimizer_bytes = 2 * floats;
   plan.activation_bytes = plan.model.activation_bytes;
   plan.steps = config.schedule.steps;
   plan.samples = plan.steps * config.batch.global;
@@ -40,6 +44,8 @@ std::string plan_json(const RunConfig& config, const RunPlan& plan) {
   }
   json.end_array().member("flops_per_step", plan.flops_per_step);
   json.member("micro_batches", plan.micro_batches);
+  json.member("device", plan.gpu ? "cuda" : "cpu");
+  json.member("precision", enum_name(config.precision));
   json.key("memory").begin_object().member("parameters", plan.parameter_bytes);
   json.member("gradients", plan.gradient_bytes).member("optimizer", plan.optimizer_bytes);
   json.member("activations", plan.activation_bytes).member("total", plan.total_bytes());
@@ -57,10 +63,10 @@ std::string plan_text(const RunConfig& config, const RunPlan& plan) {
   text += str("\nwork              ", short_number(plan.flops_per_step), "FLOP a step in ",
               plan.micro_batches, " micro-batches, ",
               short_number(plan.flops_per_step * static_cast<double>(plan.steps)), "FLOP in all");
-  text +=
-      str("\nmemory            ", bytes(plan.total_bytes()), ": parameters ",
-          bytes(plan.parameter_bytes), ", gradients ", bytes(plan.gradient_bytes), ", optimizer ",
-          bytes(plan.optimizer_bytes), ", activations ", bytes(plan.activation_bytes));
+  text += str("\nmemory            ", bytes(plan.total_bytes()), " on a ", plan.gpu ? "GPU" : "CPU",
+              " in ", enum_name(config.precision), ": parameters ", bytes(plan.parameter_bytes),
+              ", gradients ", bytes(plan.gradient_bytes), ", optimizer ",
+              bytes(plan.optimizer_bytes), ", activations ", bytes(plan.activation_bytes));
   return text;
 }
 

@@ -10,7 +10,8 @@ struct RunPlan {
   model::Plan model;               ///< of one micro-batch
   std::int64_t micro_batches = 0;  ///< of a step
   double flops_per_step = 0;
-  double parameter_bytes = 0;
+  bool gpu = false;            ///< planned for a GPU: device cuda, or bf16
+  double parameter_bytes = 0;  ///< with their bf16 copies
   double gradient_bytes = 0;
   double optimizer_bytes = 0;
   double activation_bytes = 0;

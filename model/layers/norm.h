@@ -14,6 +14,12 @@ class LayerNorm final : public Module {
   Tensor backward(Context&, const Tensor& dy, Tape&) override;
   void visit(const std::string& prefix, const Visitor&) override;
 
+  Parameter& gamma() { return gamma_; }
+  const Parameter& gamma() const { return gamma_; }
+  Parameter& beta() { return beta_; }
+  const Parameter& beta() const { return beta_; }
+  double epsilon() const { return eps_; }
+
  private:
   Parameter gamma_;
   Parameter beta_;

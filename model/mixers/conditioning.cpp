@@ -73,10 +73,15 @@ Tensor ConditioningNetwork::transform(Context& ctx, const Tensor& x, std::int64_
 Tensor ConditioningNetwork::transform_grad(Context& ctx, const Tensor& dspectrum,
                                            std::int64_t time_steps, std::int64_t length) const {
   const std::int64_t channels = dspectrum.shape().last() / (fourier_ ? 2 : 1);
-  Tensor dx = ctx.empty({dspectrum.shape()[0], time_steps, channels});
+  Tensor dx = ctx.empty({dspectrum.shape()[0], time_steps, channels}, ctx.accumulate());
   run(ctx, ops::TransformGrad{
                .dspectrum = dspectrum, .dx = dx, .kind = config_.transform, .length = length});
   return dx;
+}
+
+bool ConditioningNetwork::power_is_fused(const Context& ctx) const {
+  return config_.kernel == Kernel::phase && filters_ == 1 && frequency_ &&
+         frequency_->is_one_op(ctx);
 }
 
 Tensor ConditioningNetwork::forward_spectrum(Context& ctx, const Tensor& p, std::int64_t column,
@@ -89,6 +94,10 @@ Tensor ConditioningNetwork::forward_spectrum(Context& ctx, const Tensor& p, std:
     run(ctx, ops::CopyColumns{.x = p, .y = v, .column = column});
   }
   Tensor z = transform(ctx, v, length), s = z;
+  if (power_is_fused(ctx)) {
+    tape.save(SavedSpectrum{p.shape()[1], length, {}});
+    return frequency_->forward_power(ctx, z, fourier_, tape);
+  }
   if (config_.kernel == Kernel::phase) {
     s = ctx.empty(z.shape().with_last(width_), z.dtype());
     run(ctx, ops::Power{.z = z, .s = s, .complex = fourier_});
@@ -98,9 +107,12 @@ Tensor ConditioningNetwork::forward_spectrum(Context& ctx, const Tensor& p, std:
 }
 
 Tensor ConditioningNetwork::backward_spectrum(Context& ctx, const Tensor& dz, Tape& tape) {
-  Tensor ds = frequency_ ? frequency_->backward(ctx, dz, tape) : dz;
+  const bool fused = power_is_fused(ctx);
+  Tensor ds = fused        ? frequency_->backward_power(ctx, dz, fourier_, tape)
+              : frequency_ ? frequency_->backward(ctx, dz, tape)
+                           : dz;
   const auto [time_steps, length, z] = tape.take<SavedSpectrum>();
-  if (config_.kernel == Kernel::phase) {
+  if (config_.kernel == Kernel::phase && !fused) {
     Tensor dspectrum = ctx.empty(z.shape(), z.dtype());
     run(ctx, ops::PowerGrad{.ds = ds, .z = z, .dz = dspectrum, .complex = fourier_});
     ds = dspectrum;
@@ -168,10 +180,15 @@ Tensor ConditioningNetwork::backward_correlation(Context& ctx, const Tensor& dz,
 std::vector<Tensor> ConditioningNetwork::forward(Context& ctx, const Tensor& p, std::int64_t column,
                                                  std::int64_t length, Tape& tape) const {
   const bool correlation = config_.kernel == Kernel::correlation;
-  const Tensor z = correlation ? forward_correlation(ctx, p, column, length, tape)
-                               : forward_spectrum(ctx, p, column, length, tape);
+  Tensor v = p;
+  if (!reads(ctx, p.dtype())) {
+    v = in_full_precision(ctx, p, column);
+    column = 0;
+  }
+  const Tensor z = correlation ? forward_correlation(ctx, v, column, length, tape)
+                               : forward_spectrum(ctx, v, column, length, tape);
   tape.save(SavedOutput{z.shape(), z.dtype()});
-  const bool as_it_is = filters_ == 1 && (!complex_output_ || correlation);
+  const bool as_it_is = filters_ == 1 && (!complex_output_ || correlation || power_is_fused(ctx));
   if (as_it_is) return {z};
   std::vector<Tensor> h;
   for (std::int64_t o = 0; o < filters_; ++o) {
@@ -191,7 +208,7 @@ Tensor ConditioningNetwork::backward(Context& ctx, const std::vector<Tensor>& dh
   const bool correlation = config_.kernel == Kernel::correlation;
   const auto [shape, dtype] = tape.take<SavedOutput>();
   Tensor dz = dh[0];
-  if (filters_ > 1 || (complex_output_ && !correlation)) {
+  if (filters_ > 1 || (complex_output_ && !correlation && !power_is_fused(ctx))) {
     dz = ctx.empty(shape, dtype);
     for (std::int64_t o = 0; o < filters_; ++o)
       run(ctx, ops::SelectFilterGrad{.dh = dh[static_cast<std::size_t>(o)],
@@ -202,7 +219,29 @@ Tensor ConditioningNetwork::backward(Context& ctx, const std::vector<Tensor>& dh
                                      .filters = filters_,
                                      .filter = o});
   }
-  return correlation ? backward_correlation(ctx, dz, tape) : backward_spectrum(ctx, dz, tape);
+  const Tensor dv =
+      correlation ? backward_correlation(ctx, dz, tape) : backward_spectrum(ctx, dz, tape);
+  if (dv.dtype() == ctx.compute()) return dv;
+  Tensor rounded = ctx.empty(dv.shape());
+  run(ctx, ops::Cast{.x = dv, .y = rounded});
+  return rounded;
+}
+
+/// The network computes in float32 beside bf16 activations: LayerNorm over a spectrum would enlarge
+/// their rounding. A stack that is one op reads bf16 itself.
+bool ConditioningNetwork::reads(const Context& ctx, DType activations) const {
+  if (activations == ctx.accumulate()) return true;
+  const ConditioningStack* first = time_ ? time_.get() : time_k_.get();
+  return first && first->is_one_op(ctx);
+}
+
+Tensor ConditioningNetwork::in_full_precision(Context& ctx, const Tensor& p,
+                                              std::int64_t column) const {
+  Tensor v = ctx.empty(p.shape().with_last(width_), p.dtype());
+  run(ctx, ops::CopyColumns{.x = p, .y = v, .column = column});
+  Tensor result = ctx.empty(v.shape(), ctx.accumulate());
+  run(ctx, ops::Cast{.x = v, .y = result});
+  return result;
 }
 
 void ConditioningNetwork::visit(const std::string& prefix, const Visitor& visitor) {

@@ -44,6 +44,9 @@ class ConditioningNetwork {
                              Tape&) const;
   Tensor backward_spectrum(Context&, const Tensor& dz, Tape&);
   Tensor backward_correlation(Context&, const Tensor& dz, Tape&);
+  bool power_is_fused(const Context&) const;
+  bool reads(const Context&, DType activations) const;
+  Tensor in_full_precision(Context&, const Tensor& p, std::int64_t column) const;
   Tensor transform(Context&, const Tensor& x, std::int64_t length) const;
   Tensor transform_grad(Context&, const Tensor& dspectrum, std::int64_t time_steps,
                         std::int64_t length) const;

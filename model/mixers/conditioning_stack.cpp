@@ -4,8 +4,8 @@
 
 #include "kernels/ops/activation.h"
 #include "kernels/ops/arithmetic.h"
+#include "kernels/ops/conv_norm.h"
 #include "kernels/ops/sequence_conv.h"
-#include "model/layers/norm.h"
 
 namespace orchid::model {
 namespace {
@@ -16,19 +16,23 @@ struct SavedConv {
   Tensor x;
   std::int64_t column;
 };
+struct SavedConvNorm {
+  Tensor x;
+  std::int64_t column;
+  Tensor mean;
+  Tensor rstd;
+};
 struct SavedActivation {
   Tensor x;
 };
 
-std::unique_ptr<Module> make_norm(const Init& init, ConditioningNorm norm, std::int64_t width) {
-  if (norm == ConditioningNorm::layer)
-    return std::make_unique<LayerNorm>(init, width, kNormEpsilon);
-  if (norm == ConditioningNorm::batch)
-    return std::make_unique<BatchNorm>(init, width, kNormEpsilon);
-  return nullptr;
-}
-
 }  // namespace
+
+bool recomputes_kernels(const Context& ctx, const OrchidMixerConfig& config) {
+  if (config.norm == ConditioningNorm::batch) return false;
+  if (config.recompute != Recompute::automatic) return config.recompute == Recompute::always;
+  return ctx.device().type == DeviceType::cuda;
+}
 
 ConditioningStack::ConditioningStack(const Init& init, const OrchidMixerConfig& config,
                                      const StackShape& shape)
@@ -47,13 +51,96 @@ ConditioningStack::ConditioningStack(const Init& init, const OrchidMixerConfig& 
     const Init conv = init.at(str("conv1d_ls.", l));
     layer.weight = conv.uniform("weight", {shape.out, group_in, taps}, bound);
     if (config.conditioning_bias) layer.bias = conv.uniform("bias", {shape.out}, bound);
-    layer.norm = make_norm(init.at(str("norm_ls.", l)), config.norm, shape.out);
+    const Init norm = init.at(str("norm_ls.", l));
+    if (config.norm == ConditioningNorm::batch)
+      layer.norm = std::make_unique<BatchNorm>(norm, shape.out, kNormEpsilon);
+    if (config.norm == ConditioningNorm::layer) {
+      auto layer_norm = std::make_unique<LayerNorm>(norm, shape.out, kNormEpsilon);
+      layer.layer_norm = layer_norm.get();
+      layer.norm = std::move(layer_norm);
+    }
     layers_.push_back(std::move(layer));
   }
 }
 
+struct ConditioningStack::OneOp {
+  std::int64_t column = 0;
+  bool power = false, complex = false;
+  bool planar() const { return power && complex; }
+};
+
+bool ConditioningStack::is_one_op(const Context& ctx) const {
+  const Layer& first = layers_.front();
+  return recomputes_kernels(ctx, config_) && layers_.size() == 1 && first.layer_norm &&
+         !first.dense && shape_.in == shape_.groups && shape_.out <= 2 * shape_.groups &&
+         config_.padding == ops::Padding::zeros &&
+         config_.conditioning_width <= ops::kMaxConvNormTaps;
+}
+
+Tensor ConditioningStack::forward_one_op(Context& ctx, const Tensor& x, const OneOp& call,
+                                         Tape& tape) const {
+  const Layer& layer = layers_.front();
+  const Shape rows{x.shape().rows()};
+  Tensor y = ctx.empty(x.shape().with_last(shape_.out), ctx.accumulate());
+  Tensor mean = ctx.empty(rows, ctx.accumulate()), rstd = ctx.empty(rows, ctx.accumulate());
+  run(ctx, ops::ConvNorm{.x = x,
+                         .weight = layer.weight.value,
+                         .bias = layer.bias.value,
+                         .gamma = layer.layer_norm->gamma().value,
+                         .beta = layer.layer_norm->beta().value,
+                         .y = y,
+                         .mean = mean,
+                         .rstd = rstd,
+                         .groups = shape_.groups,
+                         .x_column = call.column,
+                         .power = call.power,
+                         .complex = call.complex,
+                         .planar = call.planar(),
+                         .eps = layer.layer_norm->epsilon()});
+  tape.save(SavedConvNorm{x, call.column, mean, rstd});
+  return y;
+}
+
+Tensor ConditioningStack::backward_one_op(Context& ctx, const Tensor& dy, const OneOp& call,
+                                          Tape& tape) {
+  Layer& layer = layers_.front();
+  const auto [x, column, mean, rstd] = tape.take<SavedConvNorm>();
+  const std::int64_t width = call.power ? x.shape().last() : shape_.in;
+  Tensor dx = ctx.empty(x.shape().with_last(width), x.dtype());
+  run(ctx, ops::ConvNormGrad{.dy = dy,
+                             .x = x,
+                             .weight = layer.weight.value,
+                             .bias = layer.bias.value,
+                             .gamma = layer.layer_norm->gamma().value,
+                             .mean = mean,
+                             .rstd = rstd,
+                             .dx = dx,
+                             .dweight = layer.weight.grad,
+                             .dbias = layer.bias.grad,
+                             .dgamma = layer.layer_norm->gamma().grad,
+                             .dbeta = layer.layer_norm->beta().grad,
+                             .groups = shape_.groups,
+                             .x_column = column,
+                             .power = call.power,
+                             .complex = call.complex,
+                             .planar = call.planar()});
+  return dx;
+}
+
+Tensor ConditioningStack::forward_power(Context& ctx, const Tensor& z, bool complex,
+                                        Tape& tape) const {
+  return forward_one_op(ctx, z, {.power = true, .complex = complex}, tape);
+}
+
+Tensor ConditioningStack::backward_power(Context& ctx, const Tensor& dy, bool complex, Tape& tape) {
+  return backward_one_op(ctx, dy, {.power = true, .complex = complex}, tape);
+}
+
 Tensor ConditioningStack::forward(Context& ctx, const Tensor& x, std::int64_t column,
                                   Tape& tape) const {
+  if (is_one_op(ctx)) {
+    return forward_one_op(ctx, x, {.column = column}, tape);
+  }
   Tensor a = x;
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Layer& layer = layers_[l];
@@ -87,6 +174,7 @@ Tensor ConditioningStack::forward(Context& ctx, const Tensor& x, std::int64_t co
 }
 
 Tensor ConditioningStack::backward(Context& ctx, const Tensor& dy, Tape& tape) {
+  if (is_one_op(ctx)) return backward_one_op(ctx, dy, {}, tape);
   Tensor da = dy;
   for (std::size_t l = layers_.size(); l-- > 0;) {
     Layer& layer = layers_[l];

@@ -133,13 +133,6 @@ Tensor OrchidMixer::kernel_spectrum_grad(Context& ctx, const Tensor& dspectrum, 
   return dh;
 }
 
-/// Batch norm cannot run twice: its running statistics would move twice.
-bool OrchidMixer::recomputes(const Context& ctx) const {
-  if (config_.norm == ConditioningNorm::batch) return false;
-  if (config_.recompute != Recompute::automatic) return config_.recompute == Recompute::always;
-  return ctx.device().type == DeviceType::cuda;
-}
-
 /// The spectra of the data-dependent kernels, as the convolutions take them, from saved.p.
 std::vector<Tensor> OrchidMixer::kernels(Context& ctx, Saved& saved, Tape& tape) const {
   std::vector<Tensor> h =
@@ -224,7 +217,7 @@ Tensor OrchidMixer::forward(Context& ctx, const Tensor& input, const Tensor& mas
 
   saved.p = in_.forward(ctx, saved.x, tape);
   if (ctx.simulates_bf16()) round_to_bf16(ctx, saved.p);
-  const bool recompute = recomputes(ctx);
+  const bool recompute = recomputes_kernels(ctx, config_);
   Tape off = Tape::off();
   saved.h = kernels(ctx, saved, recompute ? off : tape);
   saved.q = ctx.empty(saved.p.shape(), saved.p.dtype());
@@ -330,8 +323,8 @@ Tensor OrchidMixer::backward(Context& ctx, const Tensor& dout, Tape& tape) {
   Tensor dq = ctx.empty(saved.q.shape(), dy.dtype());
   Tensor dspectra = ctx.zeros(saved.spectra.shape(), ctx.accumulate());
   Tape again = tape.fresh();
-  Tape& conditioning_tape = recomputes(ctx) ? again : tape;
-  if (recomputes(ctx)) saved.h = kernels(ctx, saved, again);
+  Tape& conditioning_tape = recomputes_kernels(ctx, config_) ? again : tape;
+  if (recomputes_kernels(ctx, config_)) saved.h = kernels(ctx, saved, again);
   std::vector<Tensor> dh(saved.h.size());
   convolve_grad(ctx, dy, saved, dq, dspectra, dh);
   static_spectrum_grad(ctx, filter_, dspectra, saved.n, tape);

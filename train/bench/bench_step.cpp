@@ -89,7 +89,8 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
     result.ops.push_back({entry.name, entry.seconds * 1e3 / kTraced, entry.calls / kTraced});
 
   const model::Plan plan =
-      model::plan_model(config.model, result.batch, result.length, result.targets);
+      model::plan_model(config.model, result.batch, result.length, result.targets,
+                        {ctx.compute(), ctx.device().type == DeviceType::cuda});
   result.flops = plan.forward_flops + plan.backward_flops;
   result.bytes = plan.bytes_moved;
   result.copy_gb_s = measure_copy_gb_s(ctx);
