@@ -69,7 +69,7 @@ def relative(got, want):
 
 
 def golden_errors(layer_class, options, transform, args):
-    """The worst errors over the golden cases of this kernel and transform."""
+    """The worst errors over the golden cases of this kernel and transform; None without any."""
     worst = {"cases": 0, "y": 0.0, "dx": 0.0, "gradients": 0.0}
     for path in golden.files():
         meta, tensors = golden.read(path)
@@ -84,7 +84,7 @@ def golden_errors(layer_class, options, transform, args):
         for name, value in errors.items():
             key = name if name in ("y", "dx") else "gradients"
             worst[key] = max(worst[key], value) if value == value else float("nan")
-    return worst
+    return worst if worst["cases"] else None
 
 
 def time_layer(layer, call, args, clock):
