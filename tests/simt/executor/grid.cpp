@@ -52,6 +52,7 @@ void set_up_shared(std::size_t dynamic) {
 #endif
   std::memset(start, 0xFF, dynamic);
   executor.arena_used = kDynamicAt + dynamic;
+  executor.shared_bytes = dynamic;
   if (!checker) return;
   checker->begin_block(static_cast<unsigned>(executor.block_serial), executor.arena, kArena);
   if (dynamic) checker->shared_variable(start, dynamic, "dynamic shared memory");

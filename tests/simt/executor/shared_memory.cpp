@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tests/simt/device/limits.h"
 #include "tests/simt/executor/state.h"
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -24,9 +25,10 @@ void* shared_variable(SharedSlot& slot, std::size_t bytes, std::size_t alignment
   if (!executor.current) fail("shared variable %s outside a kernel", name);
   const std::size_t step = std::max<std::size_t>(alignment, 16);
   const std::size_t at = (executor.arena_used + kRedZone + step - 1) / step * step;
-  if (at + bytes + kRedZone > kArena)
-    fail("shared memory: no room for %s of %zu bytes; all of a block must fit in 227 KB", name,
-         bytes);
+  executor.shared_bytes += bytes;
+  if (executor.shared_bytes > Limits::kSharedOptIn || at + bytes + kRedZone > kArena)
+    fail("shared memory: no room for %s of %zu bytes; all of a block must fit in %d", name, bytes,
+         Limits::kSharedOptIn);
   executor.arena_used = at + bytes;
   slot = {executor.block_serial, executor.arena + at};
 #if defined(__SANITIZE_ADDRESS__)

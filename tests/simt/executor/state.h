@@ -16,7 +16,7 @@ namespace orchid::simt {
 
 inline constexpr unsigned kWarp = 32;
 inline constexpr unsigned kMostThreads = 1024;
-inline constexpr std::size_t kArena = 240 * 1024;  ///< shared memory of a block and its red zones
+inline constexpr std::size_t kArena = 256 * 1024;  ///< shared memory of a block and its red zones
 inline constexpr std::size_t kRedZone = 64;
 inline constexpr std::size_t kDynamicAt = 1024;  ///< where dynamic shared memory starts in it
 
@@ -79,6 +79,7 @@ struct Executor {
 
   char* arena = nullptr;
   std::size_t arena_used = 0;
+  std::size_t shared_bytes = 0;  ///< without red zones
   std::uint64_t block_serial = 0;
 
   bool failed = false;
