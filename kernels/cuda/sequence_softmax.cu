@@ -59,7 +59,7 @@ __device__ void max_over_rows(float (&x)[V]) {
 
 /// One pass for the largest value and the sum of exp(x - largest), one for the result.
 template <class T, int V>
-__global__ void __launch_bounds__(kColumns* kRows) softmax(const T* x, T* y, Extents s) {
+__global__ void __launch_bounds__(kColumns* kRows, 2) softmax(const T* x, T* y, Extents s) {
   const Place<V> place(s);
   const std::int64_t start = place.sample * s.length * s.channels + place.channel;
   const std::int64_t length = place.channel < s.channels ? s.length : 0;
@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(kColumns* kRows) softmax(const T* x, T* y, Ext
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(kColumns* kRows)
+__global__ void __launch_bounds__(kColumns* kRows, 2)
     softmax_grad(const T* dy, const T* y, T* dx, Extents s) {
   const Place<V> place(s);
   const std::int64_t start = place.sample * s.length * s.channels + place.channel;

@@ -84,7 +84,7 @@ struct WindowWeights {
 
 /// One thread computes V groups of kRun positions, whose inputs slide through its registers.
 template <class T, int V, int kIn, int kOut, int kTaps, bool kAdjoint>
-__global__ void __launch_bounds__(kWarp* kRunRows)
+__global__ void __launch_bounds__(kWarp* kRunRows, 1)
     window_conv(const T* __restrict__ x, const float* __restrict__ weight,
                 const float* __restrict__ bias, T* __restrict__ y, ConvShape s) {
   const int g = static_cast<int>(blockIdx.x * kWarp + threadIdx.x) * V;

@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(256)
 
 /// Any number of channels and taps: one thread computes one channel of one position.
 template <class T>
-__global__ void __launch_bounds__(kWarp* kRunRows)
+__global__ void __launch_bounds__(kWarp* kRunRows, 1)
     general_conv(const T* __restrict__ x, const float* __restrict__ packed,
                  const float* __restrict__ bias, T* __restrict__ y, ConvShape s) {
   const int outputs = s.outputs();
