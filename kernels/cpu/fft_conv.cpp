@@ -111,5 +111,9 @@ void convolve(Context& ctx, const ops::FftConv& op) {
 }  // namespace orchid::cpu
 
 void orchid::ops::FftConv::cpu(Context& ctx) const {
+  if (short_weight.defined()) {
+    Tensor q;
+    return cpu::after_short_convolution(ctx, *this, q).cpu(ctx);
+  }
   dispatch_float(y->dtype(), [&](auto zero) { cpu::convolve<decltype(zero)>(ctx, *this); });
 }

@@ -2,7 +2,9 @@
 
 #include "kernels/cpu/channel_tiles.h"
 #include "kernels/cpu/pair_bins.h"
+#include "kernels/cpu/untraced.h"
 #include "kernels/ops/fft_conv.h"
+#include "kernels/ops/sequence_conv.h"
 
 /// What FftConv and its gradient share.
 namespace orchid::cpu {
@@ -36,6 +38,25 @@ Columns<T> mutable_columns(Tensor* tensor, std::int64_t first = 0) {
 template <class T>
 const T* values(const OptionalIn& operand) {
   return operand.defined() ? operand->data<T>() : nullptr;
+}
+
+/// The op on columns of q, which is computed here, in place of p and the short convolution.
+template <class Op>
+Op after_short_convolution(Context& ctx, const Op& op, Tensor& q) {
+  const Untraced untraced(ctx);
+  q = ctx.empty(op.x->shape(), op.x->dtype());
+  run(ctx, ops::SequenceConv{.x = *op.x,
+                             .weight = *op.short_weight,
+                             .bias = op.short_bias,
+                             .y = q,
+                             .groups = q.shape()[2],
+                             .left = op.short_weight->shape()[2] - 1});
+  Op plain = op;
+  plain.x = q;
+  if (op.gate_in.defined()) plain.gate_in = q;
+  if (op.gate_out.defined()) plain.gate_out = q;
+  plain.short_weight = plain.short_bias = {};
+  return plain;
 }
 
 template <class T>

@@ -250,5 +250,9 @@ void convolve_grad(Context& ctx, const ops::FftConvGrad& op) {
 }  // namespace orchid::cpu
 
 void orchid::ops::FftConvGrad::cpu(Context& ctx) const {
+  if (short_weight.defined()) {
+    Tensor q;
+    return cpu::after_short_convolution(ctx, *this, q).cpu(ctx);
+  }
   dispatch_float(dy->dtype(), [&](auto zero) { cpu::convolve_grad<decltype(zero)>(ctx, *this); });
 }

@@ -45,14 +45,15 @@ __global__ void __launch_bounds__(kTileThreads)
 /// (B, L, D) operands of one chunk of samples.
 template <class T>
 struct Signals {
-  Columns<const T> x, gate_in, gate_out, add;
+  Input<T> x, gate_in, gate_out;
+  Columns<const T> add;
   Columns<T> c, y;
   const float* skip;
 
   explicit Signals(const FftConv& op)
-      : x(columns_of<T>(op.x.tensor, op.x_column)),
-        gate_in(columns_of<T>(op.gate_in.tensor, op.gate_in_column)),
-        gate_out(columns_of<T>(op.gate_out.tensor, op.gate_out_column)),
+      : x(input_of<T>(op, op.x.tensor, op.x_column)),
+        gate_in(input_of<T>(op, op.gate_in.tensor, op.gate_in_column)),
+        gate_out(input_of<T>(op, op.gate_out.tensor, op.gate_out_column)),
         add(columns_of<T>(op.add.tensor)),
         c(mutable_columns_of<T>(op.c.tensor)),
         y(mutable_columns_of<T>(op.y.tensor)),
@@ -69,13 +70,14 @@ struct Signals {
     return s;
   }
   bool pairs(std::int64_t channels) const {
-    return pairs_allowed<T>(channels, {x, gate_in, gate_out, add, as_const(c), as_const(y)}) &&
+    return pairs_allowed<T>(channels, {x.columns, gate_in.columns, gate_out.columns, add,
+                                       as_const(c), as_const(y)}) &&
            reinterpret_cast<std::uintptr_t>(skip) % sizeof(float2) == 0;
   }
 };
 
 /// Everything after the inverse transform: skip, c, gate_out, add, y.
-template <class T, int V>
+template <class T, int V, bool kShort>
 __global__ void __launch_bounds__(kTileThreads)
     finish_conv(const float* convolved, SignalShape s, TileGrid grid, Signals<T> o) {
   ORCHID_SHARED(float, tile, [kTile][kTilePitch<V>]);
@@ -83,27 +85,27 @@ __global__ void __launch_bounds__(kTileThreads)
   const TileOrigin at = grid.origin();
   load_tile<V>(convolved, s, at, tile);
   const std::int64_t d = at.channel + tx * V;
+  const bool inside = d < s.channels;
+  const InputReader<T, V, kShort> x(o.x, d, inside && o.skip),
+      gate_in(o.gate_in, d, inside && o.skip), gate_out(o.gate_out, d, inside);
   float skip[V] = {}, other[V];
-  if (o.skip && d < s.channels) load_few<V>(o.skip + d, skip);
+  if (o.skip && inside) load_few<V>(o.skip + d, skip);
 #pragma unroll
   for (int i = ty; i < kTile; i += kTileStep) {
     const std::int64_t n = at.position + i, row = n < s.length ? s.row(n) : s.rows;
-    if (row >= s.rows || d >= s.channels) continue;
+    if (row >= s.rows || !inside) continue;
     const std::int64_t r = at.sample * s.rows + row;
     float values[V];
 #pragma unroll
     for (int v = 0; v < V; ++v) values[v] = tile[i][v * kTile + tx];
     if (o.skip) {
-      load_gated<V>(o.x, o.gate_in, r, d, other);
+      x.load(r, row, other);
+      if (gate_in) gate_in.scale(r, row, other);
 #pragma unroll
       for (int v = 0; v < V; ++v) values[v] += skip[v] * other[v];
     }
     if (o.c) store_few<V>(o.c.at(r, d), values);
-    if (o.gate_out) {
-      load_few<V>(o.gate_out.at(r, d), other);
-#pragma unroll
-      for (int v = 0; v < V; ++v) values[v] *= other[v];
-    }
+    if (gate_out) gate_out.scale(r, row, values);
     if (o.add) {
       load_few<V>(o.add.at(r, d), other);
 #pragma unroll
@@ -113,7 +115,7 @@ __global__ void __launch_bounds__(kTileThreads)
   }
 }
 
-template <class T>
+template <class T, bool kShort>
 void convolve(Context& ctx, const FftConv& op) {
   const Shape& shape = op.y->shape();
   const SignalShape signal = signal_shape(op, shape);
@@ -128,7 +130,7 @@ void convolve(Context& ctx, const FftConv& op) {
   float2* const bins = elements<float2>(transformed);
   chunks([&](std::int64_t first, std::int64_t chunk) {
     const Signals<T> o = all.from(first, signal.rows);
-    gather<T>(ctx, op.name, o.x, o.gate_in, signal, chunk, in_time);
+    gather<T, kShort>(ctx, op.name, o.x, o.gate_in, signal, chunk, in_time);
     fft_forward(ctx, op.name, in_time, bins, op.length, chunk * width);
 
     const TileGrid tiles(count, width, 1);
@@ -140,15 +142,19 @@ void convolve(Context& ctx, const FftConv& op) {
     fft_inverse(ctx, op.name, bins, in_time, op.length, chunk * width);
     const bool pairs = o.pairs(width);
     const TileGrid rows(op.length, width, chunk, pairs ? 2 : 1);
-    launch(rows.config(ctx, op.name), pairs ? finish_conv<T, 2> : finish_conv<T, 1>, in_time,
-           signal, rows, o);
+    launch(rows.config(ctx, op.name), pairs ? finish_conv<T, 2, kShort> : finish_conv<T, 1, kShort>,
+           in_time, signal, rows, o);
   });
 }
 
 }  // namespace
 
 void FftConv::cuda(Context& ctx) const {
-  dispatch_cuda_float(y->dtype(), [&](auto zero) { convolve<decltype(zero)>(ctx, *this); });
+  dispatch_cuda_float(y->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if (short_weight.defined()) return convolve<T, true>(ctx, *this);
+    convolve<T, false>(ctx, *this);
+  });
 }
 
 }  // namespace orchid::ops

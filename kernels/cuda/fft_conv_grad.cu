@@ -101,16 +101,17 @@ __global__ void __launch_bounds__(kTileThreads)
 /// (B, L, D) operands of one chunk of samples.
 template <class T>
 struct GradSignals {
-  Columns<const T> dy, x, gate_in, gate_out, c;
+  Input<T> x, gate_in, gate_out;
+  Columns<const T> dy, c;
   Columns<T> dx, dgate_in, dgate_out;
   const float* skip;
   bool accumulate_dx;
 
   explicit GradSignals(const FftConvGrad& op)
-      : dy(columns_of<T>(op.dy.tensor)),
-        x(columns_of<T>(op.x.tensor, op.x_column)),
-        gate_in(columns_of<T>(op.gate_in.tensor, op.gate_in_column)),
-        gate_out(columns_of<T>(op.gate_out.tensor, op.gate_out_column)),
+      : x(input_of<T>(op, op.x.tensor, op.x_column)),
+        gate_in(input_of<T>(op, op.gate_in.tensor, op.gate_in_column)),
+        gate_out(input_of<T>(op, op.gate_out.tensor, op.gate_out_column)),
+        dy(columns_of<T>(op.dy.tensor)),
         c(columns_of<T>(op.c.tensor)),
         dx(mutable_columns_of<T>(op.dx.tensor, op.x_column)),
         dgate_in(mutable_columns_of<T>(op.dgate_in.tensor, op.gate_in_column)),
@@ -120,16 +121,26 @@ struct GradSignals {
 
   GradSignals from(std::int64_t first, std::int64_t rows) const {
     GradSignals s = *this;
-    for (Columns<const T>* one : {&s.dy, &s.x, &s.gate_in, &s.gate_out, &s.c})
-      *one = one->from(first, rows);
+    for (Input<T>* one : {&s.x, &s.gate_in, &s.gate_out}) *one = one->from(first, rows);
+    for (Columns<const T>* one : {&s.dy, &s.c}) *one = one->from(first, rows);
     for (Columns<T>* one : {&s.dx, &s.dgate_in, &s.dgate_out}) *one = one->from(first, rows);
     return s;
   }
   bool pairs(std::int64_t channels) const {
-    return pairs_allowed<T>(channels, {dy, x, gate_in, gate_out, c, as_const(dx),
-                                       as_const(dgate_in), as_const(dgate_out)}) &&
+    return pairs_allowed<T>(channels, {dy, x.columns, gate_in.columns, gate_out.columns, c,
+                                       as_const(dx), as_const(dgate_in), as_const(dgate_out)}) &&
            reinterpret_cast<std::uintptr_t>(skip) % sizeof(float2) == 0;
   }
+};
+
+template <class T, int V, bool kShort>
+struct GradReaders {
+  InputReader<T, V, kShort> x, gate_in, gate_out;
+
+  __device__ GradReaders(const GradSignals<T>& o, std::int64_t d, bool inside)
+      : x(o.x, d, inside && (o.skip || o.dgate_in)),
+        gate_in(o.gate_in, d, inside),
+        gate_out(o.gate_out, d, inside && o.skip) {}
 };
 
 /// What one thread has of a row.
@@ -138,13 +149,15 @@ struct GradRow {
   float du[V] = {}, dc[V] = {}, x[V] = {}, gate[V] = {};
 
   /// All that reads, and du = convolved + skip * dc.
-  __device__ void load(const GradSignals<T>& o, std::int64_t r, std::int64_t d,
-                       const float (&skip)[V]) {
-    if (o.skip) load_gated<V>(o.dy, o.gate_out, r, d, dc);
-    if (o.skip || o.dgate_in) load_few<V>(o.x.at(r, d), x);
+  template <bool kShort>
+  __device__ void load(const GradSignals<T>& o, const GradReaders<T, V, kShort>& from,
+                       std::int64_t r, std::int64_t row, const float (&skip)[V]) {
+    if (o.skip) load_few<V>(o.dy.at(r, from.x.d), dc);
+    if (o.skip && from.gate_out) from.gate_out.scale(r, row, dc);
+    if (o.skip || o.dgate_in) from.x.load(r, row, x);
 #pragma unroll
     for (int v = 0; v < V; ++v) gate[v] = 1;
-    if (o.gate_in) load_few<V>(o.gate_in.at(r, d), gate);
+    if (from.gate_in) from.gate_in.load(r, row, gate);
     if (!o.skip) return;
 #pragma unroll
     for (int v = 0; v < V; ++v) du[v] += skip[v] * dc[v];
@@ -177,7 +190,7 @@ struct GradRow {
 
 /// Everything after the inverse transform; dskip is (blocks along B and L, D), the sum over each
 /// block's rows, null when left out.
-template <class T, int V>
+template <class T, int V, bool kShort>
 __global__ void __launch_bounds__(kTileThreads)
     finish_grad(const float* convolved, SignalShape s, TileGrid grid, GradSignals<T> o,
                 float* dskip) {
@@ -186,6 +199,7 @@ __global__ void __launch_bounds__(kTileThreads)
   const TileOrigin at = grid.origin();
   load_tile<V>(convolved, s, at, tile);
   const std::int64_t d = at.channel + tx * V;
+  const GradReaders<T, V, kShort> from(o, d, d < s.channels);
   float skip[V] = {}, sums[V] = {};
   if (o.skip && d < s.channels) load_few<V>(o.skip + d, skip);
 #pragma unroll
@@ -196,7 +210,7 @@ __global__ void __launch_bounds__(kTileThreads)
     GradRow<T, V> own;
 #pragma unroll
     for (int v = 0; v < V; ++v) own.du[v] = tile[i][v * kTile + tx];
-    own.load(o, r, d, skip);
+    own.load(o, from, r, row, skip);
     if (dskip) {
 #pragma unroll
       for (int v = 0; v < V; ++v) sums[v] += own.dc[v] * own.x[v] * own.gate[v];
@@ -228,7 +242,7 @@ struct PartialRows {
   }
 };
 
-template <class T>
+template <class T, bool kShort>
 struct Gradient {
   Context& ctx;
   const FftConvGrad& op;
@@ -249,9 +263,8 @@ struct Gradient {
         u(ctx.empty({at_once, signal.channels, 2 * bins.bins()}, DType::f32)),
         dc(ctx.empty(u.shape(), DType::f32)) {}
 
-  void transform(const Columns<const T>& x, const Columns<const T>& gate, std::int64_t count,
-                 Tensor& spectrum) {
-    gather<T>(ctx, op.name, x, gate, signal, count, elements<float>(samples));
+  void transform(const Input<T>& x, const Input<T>& gate, std::int64_t count, Tensor& spectrum) {
+    gather<T, kShort>(ctx, op.name, x, gate, signal, count, elements<float>(samples));
     fft_forward(ctx, op.name, elements<float>(samples), elements<float2>(spectrum), signal.length,
                 count * signal.channels);
   }
@@ -283,7 +296,7 @@ struct Gradient {
     Tensor dskip;
     if (op.dskip.defined()) dskip = ctx.empty({blocks, width}, DType::f32);
     float* const sums = dskip.defined() ? elements<float>(dskip) : nullptr;
-    launch(grid.config(ctx, op.name), pairs ? finish_grad<T, 2> : finish_grad<T, 1>,
+    launch(grid.config(ctx, op.name), pairs ? finish_grad<T, 2, kShort> : finish_grad<T, 1, kShort>,
            elements<float>(samples), signal, grid, o, sums);
     if (!sums) return;
     accumulate_columns<1>(ctx, op.name, PartialRows{sums, width}, blocks, width,
@@ -307,8 +320,12 @@ void FftConvGrad::cuda(Context& ctx) const {
   const Shape& shape = dy->shape();
   const SampleChunks chunks(ctx, shape[0], shape[2] * (length + 4 * (length / 2 + 1)) * 4);
   dispatch_cuda_float(dy->dtype(), [&](auto zero) {
-    Gradient<decltype(zero)> gradient(ctx, *this, chunks.at_once);
-    chunks([&](std::int64_t first, std::int64_t count) { gradient.chunk(first, count); });
+    const auto run_chunks = [&](auto gradient) {
+      chunks([&](std::int64_t first, std::int64_t count) { gradient.chunk(first, count); });
+    };
+    using T = decltype(zero);
+    if (short_weight.defined()) return run_chunks(Gradient<T, true>(ctx, *this, chunks.at_once));
+    run_chunks(Gradient<T, false>(ctx, *this, chunks.at_once));
   });
 }
 

@@ -67,6 +67,28 @@ void check_pair(const char* op, const char* gradient, bool has_gradient, const c
   ORCHID_CHECK(has_operand || !has_gradient, op, ": ", gradient, ": given without ", operand);
 }
 
+/// x and the gates are columns of one tensor, which the weights fit.
+template <class Op>
+void check_short(const Expected& e, const Op& op) {
+  ORCHID_CHECK(op.short_weight.defined() || !op.short_bias.defined(), e.op,
+               ": short_bias: given without short_weight");
+  if (!op.short_weight.defined()) return;
+  const Shape &p = op.x->shape(), &weight = op.short_weight->shape();
+  ORCHID_CHECK(weight.rank() == 3 && weight[0] == p[2] && weight[1] == 1 && weight[2] >= 1 &&
+                   weight[2] <= kMaxShortTaps,
+               e.op, ": short_weight: expected (", p[2], ", 1, 1 to ", kMaxShortTaps, "), got ",
+               weight);
+  check_precise(e, "short_weight", op.short_weight.tensor, weight);
+  check_precise(e, "short_bias", op.short_bias.tensor, {p[2]});
+  const auto check_columns_of_p = [&](const char* name, const OptionalIn& gate) {
+    if (!gate.defined()) return;
+    ORCHID_CHECK(gate->raw() == op.x->raw() && gate->shape() == p, e.op, ": ", name,
+                 ": expected columns of the tensor that x is of, as short_weight is given");
+  };
+  check_columns_of_p("gate_in", op.gate_in);
+  check_columns_of_p("gate_out", op.gate_out);
+}
+
 }  // namespace
 
 void FftConv::check() const {
@@ -79,6 +101,7 @@ void FftConv::check() const {
   check_columns(e, "gate_out", gate_out.tensor, gate_out_column);
   check_exact(e, "add", add.tensor, y->shape());
   check_exact(e, "c", c.tensor, y->shape());
+  check_short(e, *this);
 }
 
 void FftConvGrad::check() const {
@@ -90,6 +113,7 @@ void FftConvGrad::check() const {
   check_precise(e, "skip", skip.tensor, {e.width});
   check_columns(e, "gate_out", gate_out.tensor, gate_out_column);
   check_exact(e, "c", c.tensor, dy->shape());
+  check_short(e, *this);
 
   check_exact(e, "dx", dx.tensor, x->shape());
   check_pair(name, "dgate_in", dgate_in.defined(), "gate_in", gate_in.defined());

@@ -4,6 +4,9 @@
 
 namespace orchid::ops {
 
+/// Largest K of the short convolution of FftConv.
+inline constexpr std::int64_t kMaxShortTaps = 4;
+
 /// Gated long convolution, the heart of the Orchid operator (arXiv 2402.18508, Eq. 1):
 ///   u = gate_in * x
 ///   c = scale * T^-1( T(u) * (h0 + h) ) + skip * u
@@ -14,6 +17,9 @@ namespace orchid::ops {
 /// is circular convolution. For cosine kinds it is C^T (C u * H), C the orthonormal DCT-II.
 /// A left-out gate is 1, left-out h, skip and add are 0. Beside activations in bf16, h0, h, skip
 /// and their gradients are f32.
+/// With short_weight, x and the gates are columns of one tensor p of width W as it is before a
+/// causal depthwise convolution, and the op takes from it what that gives, without storing it:
+///   q[b, l, w] = short_bias[w] + sum_j short_weight[w, 0, j] p[b, l - (K-1) + j, w]
 struct FftConv {
   static constexpr const char* name = "fft_conv";
   In x;                  ///< (B, L, >= x_column + D)
@@ -21,10 +27,12 @@ struct FftConv {
   In h0;                 ///< (F, C): static spectrum, the same for every sample; C as Transform's
   OptionalIn h{};        ///< (B, F, C) per sample; or (B, F, D) real (zero phase) for Fourier kinds
   OptionalIn skip{};     ///< (D)
-  OptionalIn gate_out{};  ///< (B, L, >= gate_out_column + D)
-  OptionalIn add{};       ///< (B, L, D)
-  OptionalOut c{};        ///< (B, L, D): kept for the gradient of gate_out
-  Out y;                  ///< (B, L, D); may be `add`
+  OptionalIn gate_out{};      ///< (B, L, >= gate_out_column + D)
+  OptionalIn add{};           ///< (B, L, D)
+  OptionalIn short_weight{};  ///< (W, 1, K)
+  OptionalIn short_bias{};    ///< (W)
+  OptionalOut c{};            ///< (B, L, D): kept for the gradient of gate_out
+  Out y;                      ///< (B, L, D); may be `add`
   TransformKind kind = TransformKind::fft_ortho;
   std::int64_t length = 0;  ///< N >= L; cosine kinds need N = L
   double scale = 1;
@@ -32,7 +40,7 @@ struct FftConv {
   std::int64_t gate_in_column = 0;
   std::int64_t gate_out_column = 0;
 
-  ORCHID_OPERANDS(x, gate_in, h0, h, skip, gate_out, add, c, y)
+  ORCHID_OPERANDS(x, gate_in, h0, h, skip, gate_out, add, short_weight, short_bias, c, y)
   double flops() const {
     return 2 * transform_flops(static_cast<double>(y->shape()[0] * y->shape()[2]), length);
   }
@@ -56,7 +64,9 @@ struct FftConvGrad {
   OptionalIn h{};
   OptionalIn skip{};
   OptionalIn gate_out{};
-  OptionalIn c{};           ///< (B, L, D); needed with gate_out
+  OptionalIn c{};             ///< (B, L, D); needed with gate_out
+  OptionalIn short_weight{};  ///< gradients are then those of columns of q
+  OptionalIn short_bias{};
   Out dx;                   ///< columns of a tensor laid out as x; the other columns stay untouched
   OptionalOut dgate_in{};   ///< columns, as gate_in
   OptionalOut dgate_out{};  ///< columns, as gate_out
@@ -71,7 +81,8 @@ struct FftConvGrad {
   std::int64_t gate_out_column = 0;
   bool accumulate_dx = false;  ///< dx += instead of dx =
 
-  ORCHID_OPERANDS(dy, x, gate_in, h0, h, skip, gate_out, c, dx, dgate_in, dgate_out, dh0, dh, dskip)
+  ORCHID_OPERANDS(dy, x, gate_in, h0, h, skip, gate_out, c, short_weight, short_bias, dx, dgate_in,
+                  dgate_out, dh0, dh, dskip)
   double flops() const {
     return 3 * transform_flops(static_cast<double>(dy->shape()[0] * dy->shape()[2]), length);
   }

@@ -1,6 +1,8 @@
 #include "kernels/ops/fft_conv.h"
 
+#include "kernels/ops/sequence_conv.h"
 #include "tests/reference/fft_conv.h"
+#include "tests/reference/sequence_conv.h"
 #include "tests/support/arrays.h"
 #include "tests/support/op_check.h"
 
@@ -13,6 +15,8 @@ namespace {
 /// What is left out of the op.
 struct Parts {
   bool gates = true, h = true, zero_phase = false, skip = true, add = true;
+  std::int64_t short_taps = 0;
+  bool short_bias = true;
 };
 
 /// A reference with seeded inputs; what is left out has the value that leaves it without effect.
@@ -52,34 +56,72 @@ Array embedded(const Array& values, std::int64_t width, std::int64_t wide, std::
   return result;
 }
 
+/// Those columns.
+Array taken(const Array& values, std::int64_t width, std::int64_t wide, std::int64_t first) {
+  Array result;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::int64_t column = static_cast<std::int64_t>(i) % wide;
+    if (column >= first && column < first + width) result.push_back(values[i]);
+  }
+  return result;
+}
+
+/// The causal convolution of every column by its own taps.
+Array short_convolution(const Array& p, const Shape& shape, std::int64_t taps, const Array& weight,
+                        const Array& bias) {
+  return reference::sequence_conv({.batch = shape[0],
+                                   .length = shape[1],
+                                   .inputs = shape[2],
+                                   .outputs = shape[2],
+                                   .taps = taps,
+                                   .groups = shape[2],
+                                   .left = taps - 1},
+                                  p, weight, bias);
+}
+
 void check_case(TransformKind kind, const Shape& signal, std::int64_t length, const Parts& parts) {
-  INFO(ops::name_of(kind) << " " << signal << " N=" << length << " gates=" << parts.gates
-                          << " h=" << parts.h << " zero_phase=" << parts.zero_phase
-                          << " skip=" << parts.skip << " add=" << parts.add);
-  const reference::FftConv r = make_case(kind, signal, length, parts);
-  const auto [c_expected, y_expected] = r.forward();
-  const Array g = random_array(signal.count(), 8);
-  const reference::FftConv::Gradients expected = r.backward(g);
+  INFO(ops::name_of(kind) << " " << signal << " N=" << length << " gates=" << parts.gates << " h="
+                          << parts.h << " zero_phase=" << parts.zero_phase << " skip=" << parts.skip
+                          << " add=" << parts.add << " short_taps=" << parts.short_taps
+                          << " short_bias=" << parts.short_bias);
+  reference::FftConv r = make_case(kind, signal, length, parts);
   // Of even widths, some rows are of even width too.
   const std::int64_t width = signal[2], wide = 3 * width + (width % 4 == 0 ? 2 : 1),
                      bins = ops::spectrum_bins(kind, length),
                      channels = ops::spectrum_channels(kind, width);
   const Shape all{signal[0], signal[1], wide};
   const Shape h_shape{signal[0], bins, parts.zero_phase ? width : channels};
+  // One projection holds gate_out | x | gate_in, as in the model, and one column of its own.
+  Array columns = embedded(r.x, width, wide, width, 0);
+  const Array first = embedded(r.gate_out, width, wide, 0, 0),
+              last = embedded(r.gate_in, width, wide, 2 * width, 0);
+  for (std::size_t i = 0; i < columns.size(); ++i) columns[i] += first[i] + last[i];
+  const Array short_weight = random_array(wide * parts.short_taps, 10),
+              short_bias = parts.short_bias ? random_array(wide, 11) : Array();
+  if (parts.short_taps > 0) {
+    const Array q = short_convolution(columns, all, parts.short_taps, short_weight, short_bias);
+    r.x = taken(q, width, wide, width);
+    if (parts.gates) {
+      r.gate_out = taken(q, width, wide, 0);
+      r.gate_in = taken(q, width, wide, 2 * width);
+    }
+  }
+  const auto [c_expected, y_expected] = r.forward();
+  const Array g = random_array(signal.count(), 8);
+  const reference::FftConv::Gradients expected = r.backward(g);
 
   for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
     const Tolerance of_spectra = dtype == DType::bf16 ? kF32 : tolerance;
-    // One projection holds gate_out | x | gate_in, as in the model, and one column of its own.
-    Array columns = embedded(r.x, width, wide, width, 0);
-    const Array first = embedded(r.gate_out, width, wide, 0, 0),
-                last = embedded(r.gate_in, width, wide, 2 * width, 0);
-    for (std::size_t i = 0; i < columns.size(); ++i) columns[i] += first[i] + last[i];
     const Tensor projected = upload(ctx, columns, all), none;
     const Tensor gates = parts.gates ? projected : none;
     const Tensor h0 = upload_f(ctx, r.h0, {bins, channels});
     const Tensor h = parts.h ? upload_f(ctx, r.h, h_shape) : none;
     const Tensor skip = parts.skip ? upload_f(ctx, r.skip, {width}) : none;
     const Tensor add = parts.add ? upload(ctx, r.add, signal) : none;
+    const Tensor taps =
+        parts.short_taps > 0 ? upload_f(ctx, short_weight, {wide, 1, parts.short_taps}) : none;
+    const Tensor offsets =
+        parts.short_taps > 0 && parts.short_bias ? upload_f(ctx, short_bias, {wide}) : none;
     Tensor c = poisoned(ctx, signal), y = poisoned(ctx, signal);
     run(ctx, ops::FftConv{.x = projected,
                           .gate_in = gates,
@@ -88,6 +130,8 @@ void check_case(TransformKind kind, const Shape& signal, std::int64_t length, co
                           .skip = skip,
                           .gate_out = gates,
                           .add = add,
+                          .short_weight = taps,
+                          .short_bias = offsets,
                           .c = c,
                           .y = y,
                           .kind = kind,
@@ -113,6 +157,8 @@ void check_case(TransformKind kind, const Shape& signal, std::int64_t length, co
                               .skip = skip,
                               .gate_out = gates,
                               .c = c,
+                              .short_weight = taps,
+                              .short_bias = offsets,
                               .dx = dall,
                               .dgate_in = dgates,
                               .dgate_out = dgates,
@@ -174,6 +220,84 @@ TEST_CASE("fft_conv takes any subset of its operands", "[ops][fft_conv]") {
       check_case(kind, {2, 10, 19}, 10, parts);
     }
   }
+}
+
+TEST_CASE("fft_conv and its gradient equal the direct sums after a short convolution",
+          "[ops][fft_conv]") {
+  for (const TransformKind kind : {TransformKind::fft_ortho, TransformKind::dct_ortho})
+    for (const std::int64_t taps : {1, 2, 3, 4})
+      for (const std::int64_t length : {1, 2, 9, 34})
+        for (const std::int64_t width : {3, 20})
+          check_case(kind, {2, length, width}, length,
+                     {.short_taps = taps, .short_bias = length != 9});
+  for (int bits = 0; bits < 16; ++bits)
+    check_case(TransformKind::fft, {3, 5, 12}, 9,
+               {.gates = (bits & 1) != 0,
+                .h = (bits & 2) != 0,
+                .skip = (bits & 4) != 0,
+                .add = (bits & 8) != 0,
+                .short_taps = 3});
+}
+
+TEST_CASE("fft_conv with a short convolution equals the two ops one after the other",
+          "[ops][fft_conv]") {
+  const Shape signal{2, 37, 16}, wide{2, 37, 48};
+  const reference::FftConv r = make_case(TransformKind::fft, signal, 37, {.h = false});
+  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+    const Tensor p = upload(ctx, random_array(wide.count(), 20), wide),
+                 weight = upload(ctx, random_array(48 * 4, 21), {48, 1, 4}),
+                 bias = upload(ctx, random_array(48, 22), {48}), h0 = upload(ctx, r.h0, {19, 32}),
+                 none;
+    Tensor q = poisoned(ctx, wide);
+    run(ctx,
+        ops::SequenceConv{.x = p, .weight = weight, .bias = bias, .y = q, .groups = 48, .left = 3});
+    const auto convolved = [&](const Tensor& x, const Tensor& taps, const Tensor& offsets) {
+      Tensor y = poisoned(ctx, signal);
+      run(ctx, ops::FftConv{.x = x,
+                            .gate_in = x,
+                            .h0 = h0,
+                            .gate_out = x,
+                            .short_weight = taps,
+                            .short_bias = offsets,
+                            .y = y,
+                            .length = 37,
+                            .x_column = 32,
+                            .gate_in_column = 16});
+      return download(y);
+    };
+    check_close("y", convolved(p, weight, bias), convolved(q, none, none), tolerance);
+  });
+}
+
+TEST_CASE("fft_conv takes a short convolution of the tensor of x alone", "[ops][fft_conv]") {
+  Context& ctx = test_context();
+  const Tensor x = filled(ctx, {2, 8, 3}, 1), other = filled(ctx, {2, 8, 3}, 1),
+               h0 = filled(ctx, {5, 6}, 1), none;
+  Tensor y = poisoned(ctx, {2, 8, 3});
+  const auto error = [&](const Tensor& gate, const Tensor& weight, const Tensor& bias,
+                         const std::string& text) {
+    require_error(
+        [&] {
+          run(ctx, ops::FftConv{.x = x,
+                                .h0 = h0,
+                                .gate_out = gate,
+                                .short_weight = weight,
+                                .short_bias = bias,
+                                .y = y,
+                                .length = 8});
+        },
+        text);
+  };
+  const Tensor weight = filled(ctx, {3, 1, 4}, 1);
+  error(
+      other, weight, none,
+      "fft_conv: gate_out: expected columns of the tensor that x is of, as short_weight is given");
+  error(none, filled(ctx, {3, 1, 5}, 1), none,
+        "fft_conv: short_weight: expected (3, 1, 1 to 4), got (3, 1, 5)");
+  error(none, filled(ctx, {2, 1, 3}, 1), none,
+        "fft_conv: short_weight: expected (3, 1, 1 to 4), got (2, 1, 3)");
+  error(none, weight, filled(ctx, {4}, 1), "fft_conv: short_bias: expected (3), got (4)");
+  error(none, none, filled(ctx, {3}, 1), "fft_conv: short_bias: given without short_weight");
 }
 
 TEST_CASE("fft_conv takes a zero-phase kernel per sample", "[ops][fft_conv]") {
@@ -366,6 +490,6 @@ TEST_CASE("fft_conv works through the batch in chunks where memory is short", "[
   for (const std::int64_t bytes : {std::int64_t{1}, std::int64_t{15000}, usual}) {
     for_each_precision([&](Context&, DType dtype, Tolerance) { most_bytes(dtype) = bytes; });
     check_case(TransformKind::fft, {5, 20, 12}, 39, {});
-    check_case(TransformKind::dct, {3, 9, 34}, 9, {.add = false});
+    check_case(TransformKind::dct, {3, 9, 34}, 9, {.add = false, .short_taps = 3});
   }
 }

@@ -78,18 +78,6 @@ inline __device__ void put_kernel(const BinShape& s, const KernelSpectrum& kerne
   }
 }
 
-/// gate * x of row r, channels d to d + V.
-template <int V, class T>
-__device__ void load_gated(const Columns<const T>& x, const Columns<const T>& gate, std::int64_t r,
-                           std::int64_t d, float (&to)[V]) {
-  load_few<V>(x.at(r, d), to);
-  if (!gate) return;
-  float factors[V];
-  load_few<V>(gate.at(r, d), factors);
-#pragma unroll
-  for (int v = 0; v < V; ++v) to[v] *= factors[v];
-}
-
 /// Shapes of one op, from `signal` (B, L, D).
 template <class Op>
 SignalShape signal_shape(const Op& op, const Shape& signal) {
@@ -106,6 +94,17 @@ KernelSpectrum kernel_spectrum(const Op& op) {
           own ? op.h->shape().last() : 0,
           static_cast<float>(op.scale / static_cast<double>(op.length))};
 }
+/// x or a gate, with the short convolution of the op.
+template <class T, class Op>
+Input<T> input_of(const Op& op, const Tensor* tensor, std::int64_t first) {
+  Input<T> input(columns_of<T>(tensor, first));
+  if (!tensor || !op.short_weight.defined()) return input;
+  input.taps = static_cast<int>(op.short_weight->shape()[2]);
+  input.weight = elements<float>(*op.short_weight) + first * input.taps;
+  if (op.short_bias.defined()) input.bias = elements<float>(*op.short_bias) + first;
+  return input;
+}
+static_assert(ops::kMaxShortTaps == kMostShortTaps);
 /// A vector per channel, such as skip: null when left out.
 inline const float* channel_values(const OptionalIn& operand) {
   return operand.defined() ? elements<float>(*operand) : nullptr;

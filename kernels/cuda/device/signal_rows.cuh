@@ -1,55 +1,11 @@
 #pragma once
 
 #include <algorithm>
-#include <initializer_list>
 
-#include "kernels/cuda/device/transpose_tile.cuh"
+#include "kernels/cuda/device/signal_columns.cuh"
 #include "kernels/ops/transform.h"
 
 namespace orchid::cuda {
-
-/// D columns of a (B, L, width) operand of type T (const or not), from `data` on; without data when
-/// it is left out.
-template <class T>
-struct Columns {
-  T* data = nullptr;
-  std::int64_t width = 0;
-
-  /// From sample number `first` on, of L rows each.
-  Columns from(std::int64_t first, std::int64_t rows) const {
-    return {data ? data + first * rows * width : nullptr, width};
-  }
-  __host__ __device__ explicit operator bool() const { return data != nullptr; }
-  __device__ T* at(std::int64_t row, std::int64_t channel) const {
-    return data + row * width + channel;
-  }
-};
-
-template <class T>
-Columns<const T> as_const(const Columns<T>& columns) {
-  return {columns.data, columns.width};
-}
-template <class T>
-Columns<const T> columns_of(const Tensor* tensor, std::int64_t first = 0) {
-  if (!tensor) return {};
-  return {elements<T>(*tensor) + first, tensor->shape().last()};
-}
-template <class T>
-Columns<T> mutable_columns_of(Tensor* tensor, std::int64_t first = 0) {
-  if (!tensor) return {};
-  return {elements<T>(*tensor) + first, tensor->shape().last()};
-}
-
-/// True if all channels can be accessed in pairs (V = 2).
-template <class T>
-bool pairs_allowed(std::int64_t channels, std::initializer_list<Columns<const T>> all) {
-  if (channels % 2 != 0) return false;
-  for (const Columns<const T>& one : all) {
-    if (one.width % 2 != 0 || reinterpret_cast<std::uintptr_t>(one.data) % (2 * sizeof(T)) != 0)
-      return false;
-  }
-  return true;
-}
 
 /// Signals (B, L, D) as they are transformed, (B, D, N): padded with zeros (Fourier), or with the
 /// rows in the order that makes a Fourier transform one of cosines.
@@ -67,26 +23,22 @@ struct SignalShape {
 };
 
 /// to(b, d, n) = (gate *) x(b, row n, d), or 0 behind row L.
-template <class T, int V>
-__global__ void __launch_bounds__(kTileThreads)
-    gather_signal(Columns<const T> x, Columns<const T> gate, SignalShape s, TileGrid grid,
-                  float* to) {
+template <class T, int V, bool kShort>
+__global__ void __launch_bounds__(kTileThreads, kShort ? 4 : 8)
+    gather_signal(Input<T> x, Input<T> gate, SignalShape s, TileGrid grid, float* to) {
   ORCHID_SHARED(float, tile, [kTile][kTilePitch<V>]);
   const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y);
   const TileOrigin at = grid.origin();
   const std::int64_t d = at.channel + tx * V;
+  const InputReader<T, V, kShort> of_x(x, d, d < s.channels), of_gate(gate, d, d < s.channels);
 #pragma unroll
   for (int i = ty; i < kTile; i += kTileStep) {
     const std::int64_t n = at.position + i, row = n < s.length ? s.row(n) : s.rows;
     float values[V] = {};
     if (row < s.rows && d < s.channels) {
-      load_few<V>(x.at(at.sample * s.rows + row, d), values);
-      if (gate) {
-        float factors[V];
-        load_few<V>(gate.at(at.sample * s.rows + row, d), factors);
-#pragma unroll
-        for (int v = 0; v < V; ++v) values[v] *= factors[v];
-      }
+      const std::int64_t r = at.sample * s.rows + row;
+      of_x.load(r, row, values);
+      if (of_gate) of_gate.scale(r, row, values);
     }
 #pragma unroll
     for (int v = 0; v < V; ++v) tile[i][v * kTile + tx] = values[v];
@@ -133,14 +85,15 @@ struct SampleChunks {
 };
 
 /// Queues gather_signal for the first `samples` samples.
-template <class T>
-void gather(Context& ctx, const char* name, const Columns<const T>& x, const Columns<const T>& gate,
+template <class T, bool kShort = false>
+void gather(Context& ctx, const char* name, const Input<T>& x, const Input<T>& gate,
             const SignalShape& s, std::int64_t samples, float* to) {
-  const bool pairs = pairs_allowed<T>(
-      s.channels, gate ? std::initializer_list{x, gate} : std::initializer_list{x});
+  const bool pairs =
+      pairs_allowed<T>(s.channels, gate ? std::initializer_list{x.columns, gate.columns}
+                                        : std::initializer_list{x.columns});
   const TileGrid grid(s.length, s.channels, samples, pairs ? 2 : 1);
-  launch(grid.config(ctx, name), pairs ? gather_signal<T, 2> : gather_signal<T, 1>, x, gate, s,
-         grid, to);
+  launch(grid.config(ctx, name), pairs ? gather_signal<T, 2, kShort> : gather_signal<T, 1, kShort>,
+         x, gate, s, grid, to);
 }
 
 }  // namespace orchid::cuda
