@@ -136,7 +136,7 @@ def small_tests(suite, program, most):
     long = {case["name"] for part in stored for case in part.get("cases", [])
             if case["seconds"] > most and part["program"] == os.path.basename(program)}
     if long:
-        suite.note(f"{len(long)} tests of more than {most} s left out: {', '.join(sorted(long))}")
+        suite.note(f"left out, more than {most} s each: {', '.join(sorted(long))}")
     groups = {tag: [name for name in names if name not in long] for tag, names in groups.items()}
     return {tag: names for tag, names in groups.items() if names}
 
@@ -146,9 +146,7 @@ def sanitize_group(suite, tool, sanitizer, program, group, names):
         command = [sanitizer, "--tool", tool, "--error-exitcode", "99", "--print-limit", "20"]
     else:
         command = []  # a rehearsal without the tool
-    file = catch2.names_file(suite, names)
-    done = suite.run(command + [program, "-f", file], 90)
-    os.remove(file)
+    done = suite.run(command + [program, "-f", catch2.names_file(suite, names)], 90)
     text = done.out + done.err
     pattern = ERRORS["racecheck" if tool == "racecheck" else "other"]
     match = pattern.search(text)
@@ -206,7 +204,7 @@ def corpus(suite):
     place = suite.source("corpus")
     if os.path.exists(os.path.join(place, "tokens", "train")):
         return os.path.join(place, "tokens")
-    place = suite.path("corpus")
+    place = os.path.join(suite.scratch, "corpus")
     os.makedirs(place, exist_ok=True)
     text, vocabulary = os.path.join(place, "text"), os.path.join(place, "vocab.txt")
     suite.run([suite.orchid, "data", "synth", "--out", text, "--documents", "1500"], 60)
@@ -228,8 +226,7 @@ def digest(folder):
 
 def train_once(suite, name, tokens, steps, settings):
     """One run; its losses by step."""
-    folder = suite.path("runs", name)
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = os.path.join(suite.scratch, name)
     sets = {"data.train": os.path.join(tokens, "train"), "data.valid": os.path.join(tokens, "valid"),
             "schedule.steps": steps, "log_every": 1, "evaluate_every": 0, "checkpoint.every": steps,
             "model.dropout": 0.1, "model.encoder.dropout": 0.1, **settings}
@@ -271,8 +268,6 @@ def train(suite):
                 for n in ("again", "direct")]
         close = [("cpu_float32", "gpu_float32_graphs"), ("cpu_float32", "gpu_bf16_graphs")]
     runs = {name: train_once(suite, name, tokens, steps, settings) for name, settings in variants}
-    shutil.rmtree(suite.path("corpus"), ignore_errors=True)
-    shutil.rmtree(suite.path("runs"), ignore_errors=True)
     table(["run", "steps", "first loss", "last loss", "s"],
           [[name, len(run["losses"]), *(run["losses"][i] if run["losses"] else None for i in (0, -1)),
             run["seconds"]] for name, run in runs.items()])

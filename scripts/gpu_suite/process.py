@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
 import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
@@ -56,6 +57,7 @@ class Suite:
         self.orchid = self.program("orchid")
         self.device = "cpu" if args.rehearse else "cuda"
         self.environment, self.libraries = self._environment()
+        self.scratch = tempfile.mkdtemp(prefix="orchid-suite-")
         self.child = self.log = self.deadline = self.result = None
         self.driver, self.card = self._card()
 
@@ -189,9 +191,13 @@ class Suite:
             self.save()
         if self.args.pack:
             pack(self.results, os.path.join(self.args.out, "results.tar.gz"))
+        self.clear()
 
-    def remove_results(self):
-        shutil.rmtree(self.results)
+    def clear(self):
+        """Removes what is not a result."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        if self.args.pack:
+            shutil.rmtree(self.results, ignore_errors=True)
 
     # --- Processes ---------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ or was not reached; 2: wrong usage.
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -72,6 +73,8 @@ def main():
     args = parse()
     out = os.path.abspath(args.out)
     results = os.path.join(out, ".results") if args.pack else out
+    if args.pack:
+        shutil.rmtree(results, ignore_errors=True)  # of a run that was ended before it packed
     os.makedirs(results, exist_ok=True)
     suite = Suite(args, results)
     if not os.path.exists(suite.orchid):
@@ -105,7 +108,7 @@ def main():
                   indent=1)
     if args.pack:
         pack(results, os.path.join(out, "results.tar.gz"))
-        suite.remove_results()
+    suite.clear()
     return 0 if all(state == "passed" for _, state, _, _ in summary) else 1
 
 

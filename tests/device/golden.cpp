@@ -2,13 +2,15 @@
 
 #include <filesystem>
 
+#include "tests/support/files.h"
 #include "tests/support/op_check.h"
 
 using namespace orchid;
 
 TEST_CASE("device: golden cases in float32 and bf16", "[device][golden]") {
   int cases = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(ORCHID_SOURCE_DIR "/tests/golden")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(test::source_dir() / "tests/golden")) {
     if (entry.path().extension() != ".safetensors") continue;
     ++cases;
     for (const DType dtype : {DType::f32, DType::bf16}) {

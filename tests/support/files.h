@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -8,6 +9,15 @@
 #include "tests/support/catch.h"
 
 namespace orchid::test {
+
+#ifdef ORCHID_SOURCE_DIR
+/// Where tests find the repository's files: ORCHID_SOURCE_DIR in the environment, for a program
+/// that runs on another machine than it was built on, else where it was built.
+inline std::filesystem::path source_dir() {
+  const char* moved = std::getenv("ORCHID_SOURCE_DIR");
+  return moved != nullptr && *moved != 0 ? moved : ORCHID_SOURCE_DIR;
+}
+#endif
 
 /// Writes a file as it stands; its directory is made.
 inline void spit(const std::filesystem::path& file, const std::string& content) {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "tests/support/files.h"
 #include "tests/support/op_check.h"
 
 using namespace orchid;
@@ -11,7 +12,7 @@ namespace {
 
 std::vector<std::filesystem::path> golden_files() {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(ORCHID_SOURCE_DIR "/tests/golden"))
+  for (const auto& entry : std::filesystem::directory_iterator(test::source_dir() / "tests/golden"))
     if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;
