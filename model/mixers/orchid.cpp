@@ -13,7 +13,7 @@ struct OrchidMixer::Saved {
   Tensor mask;  ///< undefined: no masking
   Tensor x;
   Tensor p;
-  Tensor q;
+  Tensor q;                     ///< undefined where the long convolution makes it of p
   Tensor spectra;               ///< T(k_o): (filters, F, C)
   Tensor residual_spectrum;     ///< T(k_res): (1, F, C)
   std::vector<Shape> h_shapes;  ///< of the conditioning network's spectra
@@ -63,6 +63,12 @@ OrchidMixer::OrchidMixer(const Init& init, const OrchidMixerConfig& config, std:
 bool OrchidMixer::kernel_through_time() const {
   return ops::is_fourier(config_.transform) && (config_.kernel_domain == KernelDomain::time ||
                                                 config_.convolution == Convolution::linear);
+}
+
+/// Where kernels are made again, so is q: the long convolution takes p and convolves what it loads.
+bool OrchidMixer::short_conv_is_fused(const Context& ctx) const {
+  return recomputes_kernels(ctx, config_) && filters_ == 1 &&
+         config_.short_conv <= ops::kMaxShortTaps;
 }
 
 OrchidMixer::Lengths OrchidMixer::lengths(std::int64_t sequence) const {
@@ -175,7 +181,9 @@ Tensor OrchidMixer::convolve(Context& ctx, const Tensor& x, Saved& saved) const 
                           .length = n.convolution,
                           .scale = n.scale});
   }
-  Tensor y = saved.q;
+  const bool fused = !saved.q.defined();
+  const Tensor& source = fused ? saved.p : saved.q;
+  Tensor y = source;
   for (std::int64_t o = 0; o < filters_; ++o) {
     const bool last = o + 1 == filters_;
     const Tensor h0 = saved.spectra.slice(o * spectrum.count(), spectrum);
@@ -185,12 +193,14 @@ Tensor OrchidMixer::convolve(Context& ctx, const Tensor& x, Saved& saved) const 
     if (last) saved.before_gate = ctx.empty(x.shape(), x.dtype());
     Tensor before_gate = last ? saved.before_gate : Tensor();
     run(ctx, ops::FftConv{.x = y,
-                          .gate_in = saved.q,
+                          .gate_in = source,
                           .h0 = h0,
                           .h = saved.h[static_cast<std::size_t>(o)],
                           .skip = skip,
-                          .gate_out = last ? OptionalIn(saved.q) : OptionalIn(),
+                          .gate_out = last ? OptionalIn(source) : OptionalIn(),
                           .add = last ? OptionalIn(residual) : OptionalIn(),
+                          .short_weight = fused ? short_weight_.value : Tensor(),
+                          .short_bias = fused ? short_bias_.value : Tensor(),
                           .c = before_gate,
                           .y = next,
                           .kind = config_.transform,
@@ -220,13 +230,15 @@ Tensor OrchidMixer::forward(Context& ctx, const Tensor& input, const Tensor& mas
   const bool recompute = recomputes_kernels(ctx, config_);
   Tape off = Tape::off();
   saved.h = kernels(ctx, saved, recompute ? off : tape);
-  saved.q = ctx.empty(saved.p.shape(), saved.p.dtype());
-  run(ctx, ops::SequenceConv{.x = saved.p,
-                             .weight = short_weight_.value,
-                             .bias = short_bias_.value,
-                             .y = saved.q,
-                             .groups = saved.p.shape().last(),
-                             .left = config_.short_conv - 1});
+  if (!short_conv_is_fused(ctx)) {
+    saved.q = ctx.empty(saved.p.shape(), saved.p.dtype());
+    run(ctx, ops::SequenceConv{.x = saved.p,
+                               .weight = short_weight_.value,
+                               .bias = short_bias_.value,
+                               .y = saved.q,
+                               .groups = saved.p.shape().last(),
+                               .left = config_.short_conv - 1});
+  }
   saved.spectra = static_spectrum(ctx, filter_, saved.n, tape);
   if (residual_) saved.residual_spectrum = static_spectrum(ctx, *residual_, saved.n, tape);
 
@@ -244,6 +256,8 @@ Tensor OrchidMixer::forward(Context& ctx, const Tensor& input, const Tensor& mas
 void OrchidMixer::convolve_grad(Context& ctx, const Tensor& dy_last, const Saved& saved, Tensor& dq,
                                 Tensor& dspectra, std::vector<Tensor>& dh) {
   const Shape spectrum{dspectra.shape()[1], dspectra.shape()[2]};
+  const bool fused = !saved.q.defined();
+  const Tensor& source = fused ? saved.p : saved.q;
   Tensor dy = dy_last;
   for (std::int64_t o = filters_; o-- > 0;) {
     const bool last = o + 1 == filters_, first = o == 0;
@@ -252,17 +266,19 @@ void OrchidMixer::convolve_grad(Context& ctx, const Tensor& dy_last, const Saved
     Tensor dh0 = dspectra.slice(o * spectrum.count(), spectrum);
     const Tensor skip = skip_of(ctx, filter_.skip(), o);
     Tensor dskip = filters_ == 1 ? filter_.skip().grad : ctx.zeros({width_}, ctx.accumulate());
-    const Tensor& x = first ? saved.q : saved.inputs[index - 1];
+    const Tensor& x = first ? source : saved.inputs[index - 1];
     Tensor dx = first ? dq : ctx.empty(dy.shape(), dy.dtype());
     dh[index] = ctx.empty(saved.h[index].shape(), ctx.accumulate());
     run(ctx, ops::FftConvGrad{.dy = dy,
                               .x = x,
-                              .gate_in = saved.q,
+                              .gate_in = source,
                               .h0 = h0,
                               .h = saved.h[index],
                               .skip = skip,
-                              .gate_out = last ? OptionalIn(saved.q) : OptionalIn(),
+                              .gate_out = last ? OptionalIn(source) : OptionalIn(),
                               .c = last ? OptionalIn(saved.before_gate) : OptionalIn(),
+                              .short_weight = fused ? short_weight_.value : Tensor(),
+                              .short_bias = fused ? short_bias_.value : Tensor(),
                               .dx = dx,
                               .dgate_in = dq,
                               .dgate_out = last ? OptionalOut(dq) : OptionalOut(),
@@ -320,7 +336,7 @@ Tensor OrchidMixer::backward(Context& ctx, const Tensor& dout, Tape& tape) {
                               .scale = saved.n.scale});
     static_spectrum_grad(ctx, *residual_, dspectrum, saved.n, tape);
   }
-  Tensor dq = ctx.empty(saved.q.shape(), dy.dtype());
+  Tensor dq = ctx.empty(saved.p.shape(), dy.dtype());
   Tensor dspectra = ctx.zeros(saved.spectra.shape(), ctx.accumulate());
   Tape again = tape.fresh();
   Tape& conditioning_tape = recomputes_kernels(ctx, config_) ? again : tape;

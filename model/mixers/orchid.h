@@ -31,6 +31,7 @@ class OrchidMixer final : public Mixer {
 
   Lengths lengths(std::int64_t sequence) const;
   bool kernel_through_time() const;
+  bool short_conv_is_fused(const Context&) const;
   std::vector<Tensor> kernels(Context&, Saved&, Tape&) const;
   Tensor static_spectrum(Context&, const StaticFilter&, const Lengths&, Tape&) const;
   void static_spectrum_grad(Context&, StaticFilter&, const Tensor& dspectrum, const Lengths&,
