@@ -89,7 +89,8 @@ TEST_CASE("a run that cannot start leaves nothing behind", "[e2e][train]") {
   CHECK(narrow.err.find("model.vocabulary: expected at least") != std::string::npos);
   const ProgramResult bf16 = here.run(here.train({"--set", "precision=bf16"}));
   CHECK(bf16.exit_code == 2);
-  CHECK(bf16.err.find("precision: bf16 needs a GPU; the CPU computes in float32") != std::string::npos);
+  CHECK(bf16.err.find("precision: bf16 needs a GPU; the CPU computes in float32") !=
+        std::string::npos);
   CHECK(!fs::exists(here / "runs"));
 }
 
