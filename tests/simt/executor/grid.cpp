@@ -133,7 +133,10 @@ void fail(const char* format, ...) {
   char place[128];
   std::snprintf(place, sizeof place, ", in block (%u,%u,%u) thread (%u,%u,%u)", blockIdx.x,
                 blockIdx.y, blockIdx.z, thread.x, thread.y, thread.z);
-  abandon_block(std::string(text) + place);
+  // Nothing on this stack is destroyed any more: only the executor may own the text.
+  executor.failure = text;
+  executor.failure += place;
+  abandon_block();
 }
 
 }  // namespace orchid::simt

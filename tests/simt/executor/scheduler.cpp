@@ -201,9 +201,8 @@ void run_block() {
   }
 }
 
-void abandon_block(const std::string& reason) {
+void abandon_block() {
   executor.failed = true;
-  executor.failure = reason;
   switch_to(&executor.host);
   __builtin_unreachable();
 }

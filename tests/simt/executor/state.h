@@ -93,8 +93,8 @@ extern Executor executor;
 void run_others();
 /// Runs all threads of the block that `executor` was set up for; throws Failure.
 void run_block();
-/// Gives up the block: to be called in a kernel's thread, does not return.
-[[noreturn]] void abandon_block(const std::string& reason);
+/// Gives up the block, for the reason in `failure`; called in a kernel's thread.
+[[noreturn]] void abandon_block();
 void complete_collectives(unsigned warp);
 void complete_barrier();
 void give_up_fibers();

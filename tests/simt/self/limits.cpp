@@ -19,6 +19,11 @@ void on_fault(int) {
   siglongjmp(after_fault, 1);
 }
 
+/// A fault is meant here, which the address sanitizer would see coming.
+__attribute__((no_sanitize("address"))) float read_on_host(const volatile float* element) {
+  return *element;
+}
+
 }  // namespace
 
 TEST_CASE("launches beyond the limits of the device are refused", "[simt]") {
@@ -60,13 +65,12 @@ TEST_CASE("memory runs out where the device says, and comes back", "[simt]") {
 
 TEST_CASE("host code that touches device memory faults", "[simt]") {
   const DeviceArray<float> x(64);
-  const volatile float* element = x.data();
   struct sigaction handler = {}, before = {};
   handler.sa_handler = on_fault;
   sigaction(SIGSEGV, &handler, &before);
   volatile bool faulted = true;
   if (sigsetjmp(after_fault, 1) == 0) {
-    static_cast<void>(*element);
+    static_cast<void>(read_on_host(x.data()));
     faulted = false;
   }
   sigaction(SIGSEGV, &before, nullptr);
