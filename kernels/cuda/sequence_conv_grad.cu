@@ -1,4 +1,4 @@
-#include "kernels/cuda/device/column_sums.cuh"
+#include "kernels/cuda/device/matrix_columns.cuh"
 #include "kernels/cuda/device/sequence_conv.cuh"
 #include "kernels/cuda/device/sequence_conv_general.cuh"
 #include "kernels/ops/sequence_conv.h"
@@ -80,6 +80,7 @@ __global__ void __launch_bounds__(256)
   const std::int64_t output = std::int64_t{g} * out + plane / (taps + 1);
   const int j = plane % (taps + 1);
   float total = 0;
+#pragma unroll 16
   for (std::int64_t block = 0; block < blocks; ++block)
     total += partial[(plane * blocks + block) * groups + g];
   if (j < taps) {
@@ -145,24 +146,13 @@ struct WeightTerms {
 };
 
 template <class T>
-struct BiasTerms {
-  const T* dy;
-  std::int64_t width;
-
-  template <int V>
-  __device__ void operator()(std::int64_t r, std::int64_t c, float (&out)[1][V]) const {
-    load(dy + r * width + c, out[0]);
-  }
-};
-
-template <class T>
 void general_gradient(Context& ctx, const char* name, const T* x, const T* dy, const ConvShape& s,
                       float* dweight, float* dbias) {
   const std::int64_t rows = std::int64_t{s.batch} * s.length;
   accumulate_columns(ctx, name, WeightTerms<T>{x, dy, s}, rows,
                      std::int64_t{s.outputs()} * s.in * s.taps, SumTargets<1>{{dweight}}, false);
   if (dbias)
-    accumulate_columns(ctx, name, BiasTerms<T>{dy, s.outputs()}, rows, s.outputs(),
+    accumulate_columns(ctx, name, MatrixColumns<T>{dy, s.outputs()}, rows, s.outputs(),
                        SumTargets<1>{{dbias}}, vectorizable<T>(s.outputs(), dy));
 }
 

@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kSumColumns* kSumRows)
 }
 
 /// sums_k[c] += sum over chunks of partial[k][chunk][c]; sums_k null: left out. The accumulators
-/// are given as an array by value.
+/// are given as an array by value. Grid: columns, and the K sums.
 template <int K>
 struct SumTargets {
   float* sums[K];
@@ -64,15 +64,17 @@ __global__ void __launch_bounds__(256)
     add_column_sums(const float* partial, std::int64_t chunks, std::int64_t columns,
                     SumTargets<K> targets) {
   const std::int64_t c = grid_thread();
-  if (c >= columns) return;
+  float* sums = nullptr;
 #pragma unroll
-  for (int k = 0; k < K; ++k) {
-    if (!targets.sums[k]) continue;
-    float total = 0;
-    for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-      total += partial[(k * chunks + chunk) * columns + c];
-    targets.sums[k][c] += total;
-  }
+  for (int k = 0; k < K; ++k)
+    if (static_cast<int>(blockIdx.y) == k) sums = targets.sums[k];
+  if (c >= columns || !sums) return;
+  const float* const own = partial + blockIdx.y * chunks * columns + c;
+  float total = 0;
+  // Few threads: they have to wait for many loads at a time.
+#pragma unroll 16
+  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) total += own[chunk * columns];
+  sums[c] += total;
 }
 
 /// Runs both passes. `vectors`: the caller has checked that V = 4 is allowed.
@@ -94,7 +96,10 @@ void accumulate_columns(Context& ctx, const char* name, const Value& value, std:
       .name = name};
   const auto kernel = vectors ? partial_column_sums<K, 4, Value> : partial_column_sums<K, 1, Value>;
   launch(config, kernel, value, rows, columns, per_chunk, elements<float>(partial));
-  launch({.grid = blocks_for(columns, 256), .block = 256, .stream = config.stream, .name = name},
+  launch({.grid = dim3(blocks_for(columns, 256), K),
+          .block = 256,
+          .stream = config.stream,
+          .name = name},
          add_column_sums<K>, elements<float>(partial), chunks, columns, targets);
 }
 
