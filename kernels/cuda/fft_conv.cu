@@ -141,7 +141,7 @@ void convolve(Context& ctx, const FftConv& op) {
 
     fft_inverse(ctx, op.name, bins, in_time, op.length, chunk * width);
     const bool pairs = o.pairs(width);
-    const TileGrid rows(op.length, width, chunk, pairs ? 2 : 1);
+    const TileGrid rows(signal.used(), width, chunk, pairs ? 2 : 1);
     launch(rows.config(ctx, op.name), pairs ? finish_conv<T, 2, kShort> : finish_conv<T, 1, kShort>,
            in_time, signal, rows, o);
   });

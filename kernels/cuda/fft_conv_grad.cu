@@ -291,7 +291,7 @@ struct Gradient {
   void finish(const GradSignals<T>& o, std::int64_t count) {
     const std::int64_t width = signal.channels;
     const bool pairs = o.pairs(width);
-    const TileGrid grid(signal.length, width, count, pairs ? 2 : 1);
+    const TileGrid grid(signal.used(), width, count, pairs ? 2 : 1);
     const std::int64_t blocks = count * grid.along_positions;
     Tensor dskip;
     if (op.dskip.defined()) dskip = ctx.empty({blocks, width}, DType::f32);

@@ -159,7 +159,7 @@ void spectrum_to_signal(Job job, const Tensor& spectrum, Tensor& signal, const B
              Scales(scales), bins);
       fft_inverse(job.ctx, job.name, bins, samples, job.bins.length, count * job.bins.channels);
       const bool pairs = pairs_allowed<T>(job.signal.channels, {as_const(x)});
-      const TileGrid tiles(job.signal.length, job.signal.channels, count, pairs ? 2 : 1);
+      const TileGrid tiles(job.signal.used(), job.signal.channels, count, pairs ? 2 : 1);
       launch(tiles.config(job.ctx, job.name), pairs ? scatter_signal<T, 2> : scatter_signal<T, 1>,
              samples, job.signal, tiles, x.from(first, job.signal.rows));
     });

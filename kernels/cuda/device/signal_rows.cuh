@@ -15,6 +15,8 @@ struct SignalShape {
   std::int64_t length;    ///< N
   bool cosine;
 
+  /// Positions that have a row; zeros follow.
+  std::int64_t used() const { return length < rows ? length : rows; }
   /// The row at position n: the even ones in turn, then the odd ones from the last on.
   __device__ std::int64_t row(std::int64_t n) const {
     if (!cosine) return n;
