@@ -11,32 +11,32 @@ namespace orchid::cuda {
 /// of tiles of 256, turns the counts into places, and moves.
 
 inline constexpr int kDigits = 256;
-inline constexpr int kTile = 256;  ///< elements, and threads, of a block
+inline constexpr int kSortTile = 256;  ///< elements, and threads, of a block
 
-/// Exclusive sums over the block's threads; `total` is the sum of all. `scratch` has kTile
+/// Exclusive sums over the block's threads; `total` is the sum of all. `scratch` has kSortTile
 /// elements.
 inline __device__ int block_scan(int value, int* scratch, int& total) {
   const int self = static_cast<int>(threadIdx.x);
   scratch[self] = value;
   __syncthreads();
-  for (int offset = 1; offset < kTile; offset *= 2) {
+  for (int offset = 1; offset < kSortTile; offset *= 2) {
     const int before = self >= offset ? scratch[self - offset] : 0;
     __syncthreads();
     scratch[self] += before;
     __syncthreads();
   }
   const int inclusive = scratch[self];
-  total = scratch[kTile - 1];
+  total = scratch[kSortTile - 1];
   __syncthreads();
   return inclusive - value;
 }
 
 /// counts[digit][tile].
-static __global__ void __launch_bounds__(kTile)
+static __global__ void __launch_bounds__(kSortTile)
     count_digits(const int* keys, int n, int shift, int* counts) {
   ORCHID_SHARED(int, found, [kDigits]);
   const int self = static_cast<int>(threadIdx.x), tile = static_cast<int>(blockIdx.x);
-  const int i = tile * kTile + self;
+  const int i = tile * kSortTile + self;
   found[self] = 0;
   __syncthreads();
   if (i < n) atomicAdd(&found[keys[i] >> shift & (kDigits - 1)], 1);
@@ -45,11 +45,12 @@ static __global__ void __launch_bounds__(kTile)
 }
 
 /// One block a digit: its counts become their sums over earlier tiles; totals[digit].
-static __global__ void __launch_bounds__(kTile) scan_tiles(int* counts, int tiles, int* totals) {
-  ORCHID_SHARED(int, scratch, [kTile]);
+static __global__ void __launch_bounds__(kSortTile)
+    scan_tiles(int* counts, int tiles, int* totals) {
+  ORCHID_SHARED(int, scratch, [kSortTile]);
   int* const row = counts + static_cast<std::int64_t>(blockIdx.x) * tiles;
   int carry = 0;
-  for (int first = 0; first < tiles; first += kTile) {
+  for (int first = 0; first < tiles; first += kSortTile) {
     const int i = first + static_cast<int>(threadIdx.x);
     int total = 0;
     const int before = block_scan(i < tiles ? row[i] : 0, scratch, total);
@@ -61,13 +62,13 @@ static __global__ void __launch_bounds__(kTile) scan_tiles(int* counts, int tile
 
 /// Moves each key and its place behind smaller digits, earlier tiles and earlier equals.
 /// `places` null: the place is the index.
-static __global__ void __launch_bounds__(kTile)
+static __global__ void __launch_bounds__(kSortTile)
     move_keys(const int* keys, const int* places, int n, int shift, const int* counts,
               const int* totals, int* to_keys, int* to_places) {
-  ORCHID_SHARED(int, scratch, [kTile]);
-  ORCHID_SHARED(int, digits, [kTile]);
+  ORCHID_SHARED(int, scratch, [kSortTile]);
+  ORCHID_SHARED(int, digits, [kSortTile]);
   const int self = static_cast<int>(threadIdx.x), tile = static_cast<int>(blockIdx.x);
-  const int i = tile * kTile + self;
+  const int i = tile * kSortTile + self;
   int unused = 0;
   const int base = block_scan(totals[self], scratch, unused);
   scratch[self] = base;
@@ -89,15 +90,16 @@ struct Sorted {
 
 /// `keys` are in [0, limit]; their content is lost.
 inline Sorted sort_stable(Context& ctx, const char* op, Tensor keys, int limit) {
-  const int n = static_cast<int>(keys.count()), tiles = (n + kTile - 1) / kTile;
+  const int n = static_cast<int>(keys.count()), tiles = (n + kSortTile - 1) / kSortTile;
   Tensor counts = ctx.empty({kDigits, tiles}, DType::i32);
   Tensor totals = ctx.empty({kDigits}, DType::i32);
   Tensor places = ctx.empty({n}, DType::i32);
   Tensor other_keys = ctx.empty({n}, DType::i32), other_places = ctx.empty({n}, DType::i32);
   const auto grid = static_cast<unsigned>(tiles);
-  const LaunchConfig by_tile{.grid = grid, .block = kTile, .stream = stream_of(ctx), .name = op};
+  const LaunchConfig by_tile{
+      .grid = grid, .block = kSortTile, .stream = stream_of(ctx), .name = op};
   const LaunchConfig by_digit{
-      .grid = kDigits, .block = kTile, .stream = by_tile.stream, .name = op};
+      .grid = kDigits, .block = kSortTile, .stream = by_tile.stream, .name = op};
   for (int shift = 0; shift == 0 || limit >> shift > 0; shift += 8) {
     launch(by_tile, count_digits, elements<int>(keys), n, shift, elements<int>(counts));
     launch(by_digit, scan_tiles, elements<int>(counts), tiles, elements<int>(totals));
