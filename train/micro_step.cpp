@@ -42,8 +42,11 @@ void MicroStep::run_recorded(const MlmBatch& batch, std::uint64_t number) {
   const Shape& ids = from.ids.shape();
   const Key key{ids[0], ids[1], count_of(from.segments), count_of(from.mask), from.rows.count()};
   const bool seen = recordings_.contains(key);
-  if (!seen && recordings_.size() == kMostRecordings)
-    return compute(to_device(ctx_, batch), model::Tape(seed_, number));
+  if (!seen && recordings_.size() == kMostRecordings) {
+    const MlmBatch there = to_device(ctx_, batch);
+    // Where the recordings work: beside their memory there would be no room for as much again.
+    return rehearse_cuda_work(ctx_, [&] { compute(there, model::Tape(seed_, number)); });
+  }
 
   Recording& recording = recordings_[key];
   MlmBatch& home = recording.batch;

@@ -84,6 +84,21 @@ TEST_CASE("device: recorded work gives the bits of work done directly", "[device
   CHECK(recorded.micro().replays() == 4);  // each of the two shapes is rehearsed once
 }
 
+TEST_CASE("device: shapes beyond those that are recorded run as they come", "[device]") {
+  model::BertConfig config = small_bert();
+  config.encoder.layers = 1;
+  config.length = 20;
+  Network direct(test_context(), config), recorded(test_context(), config, true);
+  for (std::uint64_t number = 0; number < 20; ++number) {
+    INFO("step " << number + 1);
+    const std::int64_t length = number < 18 ? 3 + static_cast<std::int64_t>(number) : 20;
+    const data::Batch batch = random_batch(1, length, 3, number);
+    CHECK(recorded.step(batch, number).loss == direct.step(batch, number).loss);
+  }
+  CHECK(recorded.values() == direct.values());
+  CHECK(recorded.micro().replays() == 0);
+}
+
 TEST_CASE("device: two runs give the same bits", "[device]") {
   const auto run = [](DType compute) {
     Network network(test_context(compute), small_bert());
