@@ -133,9 +133,10 @@ inline Device test_device() {
   return built_with_cuda() ? Device{DeviceType::cuda, 0} : Device{};
 }
 
-/// One context a device and element type: a device's state, such as its stream, is made once.
+/// One context a device and element type: a device's state, such as its stream, is made once. They
+/// stay to the end of the process, when CUDA's libraries may be gone before static objects.
 inline Context& test_context(DType compute = DType::f32) {
-  static std::map<DType, Context> contexts;
+  static auto& contexts = *new std::map<DType, Context>;
   const auto found = contexts.find(compute);
   if (found != contexts.end()) return found->second;
   return contexts.try_emplace(compute, test_device(), compute, 2).first->second;
