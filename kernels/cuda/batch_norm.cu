@@ -1,4 +1,4 @@
-#include "kernels/cuda/device/column_sums.cuh"
+#include "kernels/cuda/device/matrix_columns.cuh"
 #include "kernels/ops/norm.h"
 
 namespace orchid::ops {
@@ -8,17 +8,7 @@ using namespace orchid::cuda;
 
 constexpr int kBlock = 256;
 
-/// x and (x - mean)^2, whose column sums give the moments.
-template <class T>
-struct Values {
-  const T* x;
-  std::int64_t width;
-
-  template <int V>
-  __device__ void operator()(std::int64_t r, std::int64_t c, float (&out)[1][V]) const {
-    load(x + r * width + c, out[0]);
-  }
-};
+/// (x - mean)^2, whose column sums give the variance.
 template <class T>
 struct SquaredDeviations {
   const T* x;
@@ -165,7 +155,8 @@ void measure(Context& ctx, const BatchNorm& op, const Statistics& s) {
   const float count = static_cast<float>(rows);
   Tensor sums = ctx.zeros({2, width}, DType::f32);
   float* const sum = elements<float>(sums);
-  accumulate_columns(ctx, op.name, Values<T>{x, width}, rows, width, SumTargets<1>{{sum}}, vectors);
+  accumulate_columns(ctx, op.name, MatrixColumns<T>{x, width}, rows, width, SumTargets<1>{{sum}},
+                     vectors);
   launch(over(ctx, op.name, width), divide, sum, width, count, s.mean);
   accumulate_columns(ctx, op.name, SquaredDeviations<T>{x, s.mean, width}, rows, width,
                      SumTargets<1>{{sum + width}}, vectors);

@@ -34,7 +34,11 @@ constexpr Tolerance for_numeric(Tolerance tolerance) {
 /// Same bits, not just close.
 inline void check_equal(const std::string& name, const Array& got, const Array& expected) {
   INFO(name);
-  CHECK(got == expected);
+  REQUIRE(got.size() == expected.size());
+  const auto [at, other] = std::mismatch(got.begin(), got.end(), expected.begin());
+  const bool equal = at == got.end();  // not the arrays: Catch2 would print them whole
+  INFO((equal ? "" : str("first difference at ", at - got.begin(), ": ", *at, ", not ", *other)));
+  CHECK(equal);
 }
 
 /// Runs `compute(ctx)` in float32 with 1, 2, 5 and 30 threads, on a GPU four times: it must return
@@ -46,7 +50,7 @@ void check_same_for_any_threads(const Compute& compute) {
   for (const int threads : {2, 5, 30}) {
     INFO("threads " << threads);
     Context ctx(test_device(), DType::f32, threads);
-    CHECK(compute(ctx) == expected);
+    check_equal("result", compute(ctx), expected);
   }
 }
 
