@@ -92,6 +92,12 @@ TEST_CASE("adamw with ranges is adamw on each range", "[ops][adamw]") {
                         .rate = factor,
                         .step = 3,
                         .decoupled = decoupled});
+    if (built_with_cuda()) {  // two instances of a kernel, which nvcc may contract differently
+      check_close("value", one, download(parts), kF32);
+      check_close("m", m, download(m_parts), kF32);
+      check_close("v", v, download(v_parts), kF32);
+      return;
+    }
     check_equal("value", download(one), download(parts));
     check_equal("m", download(m), download(m_parts));
     check_equal("v", download(v), download(v_parts));

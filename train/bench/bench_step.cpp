@@ -64,7 +64,7 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
   std::uint64_t steps = 0;
   const auto step_with = [&](MicroStep& micro) {
     optimizer.zero_grad(ctx);
-    run(ctx, ops::Fill{.y = micro.sums(), .value = 0});
+    micro.sums().memory()->zero(micro.sums().raw(), micro.sums().bytes());
     micro.run(batch, steps++);
     optimizer.update(ctx, micro.sums(), 1, mean, 1);
   };

@@ -30,8 +30,9 @@ struct GoldenResult {
 
 /// Runs one file on the context's device, in its precision. For bf16, parameters, x and dy are
 /// rounded to bf16, and double arithmetic on the same numbers, with the projection rounded as a
-/// bf16 run stores it, takes the place of what is recorded. A file that is no golden case is an
-/// input_data Error; one with an unsupported config a usage Error.
+/// bf16 run stores it, takes the place of what is recorded; a bound is then at least twice what
+/// that rounding alone moves. A file that is no golden case is an input_data Error; one with an
+/// unsupported config a usage Error.
 GoldenResult check_golden(Context&, const std::filesystem::path&);
 
 /// The operator's configuration from a golden file's metadata, and the shapes that go with it.
