@@ -62,12 +62,9 @@ struct SumTargets {
 template <int K>
 __global__ void __launch_bounds__(256)
     add_column_sums(const float* partial, std::int64_t chunks, std::int64_t columns,
-                    SumTargets<K> targets) {
+                    const __grid_constant__ SumTargets<K> targets) {
   const std::int64_t c = grid_thread();
-  float* sums = nullptr;
-#pragma unroll
-  for (int k = 0; k < K; ++k)
-    if (static_cast<int>(blockIdx.y) == k) sums = targets.sums[k];
+  float* const sums = targets.sums[blockIdx.y];
   if (c >= columns || !sums) return;
   const float* const own = partial + blockIdx.y * chunks * columns + c;
   float total = 0;
