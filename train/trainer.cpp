@@ -177,9 +177,9 @@ void Trainer::update(const Step& step) {
 }
 
 bool Trainer::settle_now() const {
-  return parts_.ctx.device().type == DeviceType::cpu || std::ssize(unsettled_) == kUnsettled ||
-         progress_.step % parts_.config.log_every == 0 || progress_.step == last_step_ ||
-         evaluation_due() || checkpoint_due();
+  return parts_.ctx.device().type == DeviceType::cpu || !loss_ ||
+         std::ssize(unsettled_) == kUnsettled || progress_.step % parts_.config.log_every == 0 ||
+         progress_.step == last_step_ || evaluation_due() || checkpoint_due();
 }
 
 void Trainer::settle() {
@@ -211,8 +211,8 @@ void Trainer::settle(const Step& step, const double* results) {
   }
   ++progress_.skipped;
   ++progress_.skipped_in_a_row;
-  const std::string what =
-      str("step ", step.number, ": the loss is ", loss_, ", the norm of the gradient ", grad_norm_);
+  const std::string what = str("step ", step.number, ": the loss is ", *loss_,
+                               ", the norm of the gradient ", grad_norm_);
   const bool too_many = progress_.skipped_in_a_row >= kSkipsInARow;
   ORCHID_CHECK(parts_.config.nonfinite == NonFinitePolicy::skip && !too_many, what,
                too_many ? str(", not finite for the ", kSkipsInARow, "rd time in a row") : "",
@@ -224,7 +224,7 @@ void Trainer::show_progress() const {
   std::int64_t tokens = progress_.window.tokens;
   for (const Step& step : unsettled_) tokens += step.tokens;
   const double tokens_per_s = static_cast<double>(tokens) / progress_.window.seconds;
-  output_.console().progress({progress_.step, loss_, learning_rate_, tokens_per_s});
+  output_.console().progress({progress_.step, *loss_, learning_rate_, tokens_per_s});
 }
 
 void Trainer::log_metrics() {

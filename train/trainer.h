@@ -45,7 +45,6 @@ class Trainer {
     std::int64_t samples = 0;
     std::int64_t tokens = 0;
     double wait = 0;  ///< seconds the loader kept the trainer waiting
-    double learning_rate = 0;
   };
 
   /// False: a signal came, and the step was given up before it changed anything.
@@ -79,9 +78,9 @@ class Trainer {
   std::chrono::steady_clock::time_point begin_;
   double elapsed_before_ = 0;  ///< in earlier processes of the run
   double step_seconds_ = 0;
-  double learning_rate_ = 0;  ///< of the last settled step, and so the next two
-  double grad_norm_ = 0;      ///< before clipping
-  double loss_ = 0;
+  double learning_rate_ = 0;    ///< of the last step
+  std::optional<double> loss_;  ///< mean of the last settled step; none before the first
+  double grad_norm_ = 0;        ///< of that step, before clipping
   bool new_best_ = false;
   std::int64_t last_step_ = 0;
   std::int64_t saved_step_ = -1;

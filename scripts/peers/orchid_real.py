@@ -28,14 +28,15 @@ def _inverse(pairs, length, norm):
     return torch.fft.irfft(torch.view_as_complex(pairs), n=length, norm=norm)
 
 
-if hasattr(torch, "library") and hasattr(torch.library, "custom_op"):
+custom_op = getattr(getattr(torch, "library", None), "custom_op", None)
+if custom_op:
 
-    @torch.library.custom_op("orchid_peers::rfft", mutates_args=())
+    @custom_op("orchid_peers::rfft", mutates_args=())
     def rfft(x: torch.Tensor, norm: str) -> torch.Tensor:
         """(..., length) to (..., bins, 2)."""
         return _forward(x.contiguous(), norm).contiguous()
 
-    @torch.library.custom_op("orchid_peers::irfft", mutates_args=())
+    @custom_op("orchid_peers::irfft", mutates_args=())
     def irfft(pairs: torch.Tensor, length: int, norm: str) -> torch.Tensor:
         """(..., bins, 2) to (..., length); imaginary parts of the ends must be 0."""
         return _inverse(pairs.contiguous(), length, norm).contiguous()
