@@ -181,16 +181,19 @@ def sanitize(suite):
             if suite.left() <= stop:
                 break
             cases.append(sanitize_group(suite, tool, sanitizer, program, group, names))
+        reached = len(cases)
+        # A family without work on the GPU, such as the CPU's own mathematics, has nothing to check.
+        cases = [case for case in cases if not any("before first instrumented" in s for s in case["said"])]
         counted = [case["errors"] for case in cases if case["errors"] is not None]
         unfinished = [case["group"] for case in cases if not case["finished"]]
-        rows.append([tool, len(cases), len(groups) - len(cases), len(unfinished), sum(counted)])
+        rows.append([tool, len(cases), len(groups) - reached, len(unfinished), sum(counted)])
         for case in cases:
             if case["errors"] or (sanitizer and case["errors"] is None and case["finished"]):
                 suite.fail(f"{tool}, {case['group']}: {case['errors']} errors: "
                            f"{'; '.join(case['said'])[:250]}")
             elif case["finished"] and case["code"]:
                 suite.fail(f"{tool}, {case['group']}: tests failed, exit {case['code']}")
-        late = list(groups)[len(cases):] + unfinished
+        late = list(groups)[reached:] + unfinished
         if late:
             suite.note(f"{tool}: not reached or not finished: {', '.join(late)}")
     table(["tool", "groups", "not reached", "not finished", "errors"], rows)
