@@ -32,9 +32,6 @@ struct CudaDevices {
 
 ORCHID_CUDA_PART CudaDevices find_cuda_devices();
 
-/// Bytes of a GPU's memory that nothing uses now.
-ORCHID_CUDA_PART std::size_t free_cuda_memory(int index);
-
 /// A stream of one GPU and a caching pool of its memory. Blocks are reused in the order of the
 /// stream, so a tensor may be dropped while the work that reads it is still queued.
 ORCHID_CUDA_PART std::shared_ptr<Memory> make_cuda_memory(int index);

@@ -38,11 +38,4 @@ void MatmulAccumulate::cpu(Context& ctx) const {
   });
 }
 
-void BiasGrad::cpu(Context& ctx) const {
-  dispatch_float(dy->dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    cpu::add_row_sums<T>(ctx, *dy, *db);
-  });
-}
-
 }  // namespace orchid::ops

@@ -1,4 +1,4 @@
-#include "kernels/cuda/device/matrix_columns.cuh"
+#include "kernels/cuda/device/vector.cuh"
 #include "kernels/cuda/runtime/blas.h"
 #include "kernels/ops/matmul.h"
 
@@ -48,15 +48,6 @@ void MatmulAccumulate::cuda(Context& ctx) const {
   if (product.m == 0) return;
   launch({.grid = blocks_for(product.m, 256), .block = 256, .stream = stream_of(ctx), .name = name},
          add_vector, elements<float>(sums), elements<float>(*a_sums), product.m);
-}
-
-void BiasGrad::cuda(Context& ctx) const {
-  const std::int64_t width = dy->shape().last();
-  dispatch_cuda_float(dy->dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    add_column_sums_of(ctx, name, elements<T>(*dy), dy->shape().rows(), width, width,
-                       elements<float>(*db));
-  });
 }
 
 }  // namespace orchid::ops

@@ -53,12 +53,6 @@ void MatmulAccumulate::check() const {
   check_dtype(name, "a_sums", *a_sums, accumulate_type(a->dtype()));
 }
 
-void BiasGrad::check() const {
-  ORCHID_CHECK(dy->shape().rank() > 0, name, ": dy: expected (R, C), got a scalar");
-  check_shape(name, "db", *db, {dy->shape().last()});
-  check_dtype(name, "db", *db, accumulate_type(dy->dtype()));
-}
-
 void BlockDiagonal::check() const {
   check_blocks(name, *x, *weight, "y", *y);
   if (!bias.defined()) return;

@@ -46,18 +46,6 @@ struct MatmulAccumulate {
   ORCHID_CUDA_PART void cuda(Context&) const;
 };
 
-/// db[c] += sum over rows of dy[:, c].
-struct BiasGrad {
-  static constexpr const char* name = "bias_grad";
-  In dy;   ///< (R, C)
-  Acc db;  ///< (C), accumulate_type
-
-  ORCHID_OPERANDS(dy, db)
-  void check() const;
-  void cpu(Context&) const;
-  ORCHID_CUDA_PART void cuda(Context&) const;
-};
-
 /// Block-diagonal Linear: x split into b chunks of p columns, y chunk j = x chunk j W_j^T.
 struct BlockDiagonal {
   static constexpr const char* name = "block_diagonal";

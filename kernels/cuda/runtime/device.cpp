@@ -46,13 +46,6 @@ CudaDevices find_cuda_devices() {
   return found;
 }
 
-std::size_t free_cuda_memory(int index) {
-  ORCHID_CUDA_CHECK(cudaSetDevice(index));
-  std::size_t free = 0, total = 0;
-  ORCHID_CUDA_CHECK(cudaMemGetInfo(&free, &total));
-  return free;
-}
-
 double time_cuda_work(Context& ctx, const std::function<void()>& body) {
   const cudaStream_t stream = static_cast<cuda::CudaMemory&>(*ctx.memory()).stream();
   cudaEvent_t events[2];
