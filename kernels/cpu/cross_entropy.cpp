@@ -1,16 +1,13 @@
 #include "kernels/ops/cross_entropy.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "kernels/cpu/math.h"
 #include "kernels/cpu/pointwise.h"
+#include "kernels/cpu/sum_blocks.h"
 
 namespace orchid::ops {
 namespace {
-
-/// Terms of a float sum before it joins a double one.
-constexpr std::int64_t kSumBlock = 1024;
 
 template <class T>
 T largest_of(const T* x, std::int64_t n) {
@@ -24,8 +21,7 @@ T largest_of(const T* x, std::int64_t n) {
 template <class T, bool kKeep>
 double exp_sum(const T* x, T largest, std::int64_t n, T* terms) {
   double total = 0;
-  for (std::int64_t begin = 0; begin < n; begin += kSumBlock) {
-    const std::int64_t end = std::min(n, begin + kSumBlock);
+  cpu::for_each_sum_block(n, [&](std::int64_t begin, std::int64_t end) {
     T sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (std::int64_t v = begin; v < end; ++v) {
@@ -34,7 +30,7 @@ double exp_sum(const T* x, T largest, std::int64_t n, T* terms) {
       sum += term;
     }
     total += static_cast<double>(sum);
-  }
+  });
   return total;
 }
 

@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/pointwise.h"
 #include "kernels/cpu/row_sums.h"
+#include "kernels/cpu/sum_blocks.h"
 
 namespace orchid::ops {
 namespace {
@@ -17,14 +18,22 @@ struct Moments {
 /// Two passes over a row that then lies in L1: no cancellation, unlike E[x^2] - E[x]^2.
 template <class T>
 Moments<T> moments(const T* x, std::int64_t n) {
-  T sum = 0;
+  double total = 0;
+  cpu::for_each_sum_block(n, [&](std::int64_t begin, std::int64_t end) {
+    T sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (std::int64_t c = 0; c < n; ++c) sum += x[c];
-  const T mean = sum / static_cast<T>(n);
-  T squares = 0;
-#pragma omp simd reduction(+ : squares)
-  for (std::int64_t c = 0; c < n; ++c) squares += (x[c] - mean) * (x[c] - mean);
-  return {mean, squares / static_cast<T>(n)};
+    for (std::int64_t c = begin; c < end; ++c) sum += x[c];
+    total += static_cast<double>(sum);
+  });
+  const T mean = static_cast<T>(total / static_cast<double>(n));
+  double squares = 0;
+  cpu::for_each_sum_block(n, [&](std::int64_t begin, std::int64_t end) {
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t c = begin; c < end; ++c) sum += (x[c] - mean) * (x[c] - mean);
+    squares += static_cast<double>(sum);
+  });
+  return {mean, static_cast<T>(squares / static_cast<double>(n))};
 }
 
 /// One row of LayerNormGrad; adds to the sums of its row chunk.
@@ -38,14 +47,20 @@ struct GradRow {
   T rstd;
 
   void run(std::int64_t n, T* dgamma, T* dbeta) const {
-    T sum_g = 0, sum_gn = 0;
+    double total_g = 0, total_gn = 0;
+    cpu::for_each_sum_block(n, [&](std::int64_t begin, std::int64_t end) {
+      T sum_g = 0, sum_gn = 0;
 #pragma omp simd reduction(+ : sum_g, sum_gn)
-    for (std::int64_t c = 0; c < n; ++c) {
-      const T g = gamma[c] * dy[c];
-      sum_g += g;
-      sum_gn += g * ((x[c] - mean) * rstd);
-    }
-    const T mean_g = sum_g / static_cast<T>(n), mean_gn = sum_gn / static_cast<T>(n);
+      for (std::int64_t c = begin; c < end; ++c) {
+        const T g = gamma[c] * dy[c];
+        sum_g += g;
+        sum_gn += g * ((x[c] - mean) * rstd);
+      }
+      total_g += static_cast<double>(sum_g);
+      total_gn += static_cast<double>(sum_gn);
+    });
+    const T mean_g = static_cast<T>(total_g / static_cast<double>(n)),
+            mean_gn = static_cast<T>(total_gn / static_cast<double>(n));
 #pragma omp simd
     for (std::int64_t c = 0; c < n; ++c) {
       const T d = dy[c], normal = (x[c] - mean) * rstd;
