@@ -16,6 +16,7 @@ struct Batch {
   Tensor lengths;    ///< (B) i32 positions in use; the rest of a row is padding
   Tensor positions;  ///< (M) i32 rows b * L + l that carry a target, ascending; masked tokens only
   Tensor targets;    ///< (M) i32 token ids, or (B) labels; M may be 0
+  Tensor scores;     ///< (B) f32 targets of a regression
   Tensor labels;     ///< (B, L) i32 target or -1; only between Dataset::item and the loader, which
                      ///< turns it into positions and targets
   std::int64_t samples = 0;  ///< B
