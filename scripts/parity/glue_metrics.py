@@ -57,7 +57,7 @@ def side(rng, n, kind, basis):
     noise = rng.choice([0, 0.1, 1, 100])
     values = [b + noise * rng.gauss(0, 1) for b in basis]
     if kind == "ties":
-        values = [float(round(v)) for v in values]
+        values = [float(round(min(3, max(-3, v)))) for v in values]
     if kind == "two values":
         values = [float(v > 0) for v in values]
     if kind == "constant":

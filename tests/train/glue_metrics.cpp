@@ -123,6 +123,9 @@ TEST_CASE("correlations by hand, with ties", "[train][glue]") {
   CHECK(pairs.pearson() == Approx(3 / std::sqrt(12.0)).epsilon(1e-15));
   // Ranks 1 2 3 and 1.5 1.5 3.
   CHECK(pairs.spearman() == Approx(1.5 / std::sqrt(2 * 1.5)).epsilon(1e-15));
+  // Ranks 1 2 3 4 and 1 2.5 2.5 4.
+  CHECK(paired({{1, 1}, {2, 2}, {3, 2}, {4, 4}}).spearman() ==
+        Approx(4.5 / std::sqrt(5 * 4.5)).epsilon(1e-15));
   const ScorePairs cube = paired({{-2, -8}, {3, 27}, {1, 1}, {0, 0}});
   CHECK(cube.spearman() == 1);
   CHECK(cube.pearson() < 0.95);
