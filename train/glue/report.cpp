@@ -64,11 +64,11 @@ fs::path write_glue_report(const fs::path& directory, const GlueSummary& summary
   std::string body = str("<h1>", html_escape(summary.name), "</h1>\n<p class=\"sub\">",
                          kGlueHeading, "</p>\n", html_table(task_table(summary)));
   for (const std::string& remark : table_remarks(summary))
-    body += "<p>" + html_escape(remark) + "</p>\n";
+    body += str("<p>", html_escape(remark), "</p>\n");
   for (const GlueTaskSummary& task : summary.tasks) body += task_charts(task);
-  body += "<h2>Runs</h2>\n" + html_table(run_table(summary));
+  body += str("<h2>Runs</h2>\n", html_table(run_table(summary)));
   if (!summary.notes.empty()) body += "<h2>Notes</h2>\n<ul>\n";
-  for (const std::string& note : summary.notes) body += "<li>" + html_escape(note) + "</li>\n";
+  for (const std::string& note : summary.notes) body += str("<li>", html_escape(note), "</li>\n");
   if (!summary.notes.empty()) body += "</ul>\n";
   const fs::path file = directory / "report.html";
   data::write_file(file, html_page(summary.name + ": GLUE", body));

@@ -19,7 +19,7 @@ std::string aligned(const GlueTable& table) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string padding(widths[i] - row[i].size(), ' ');
-      line += (i > 0 ? "  " : "") + (table.numeric[i] ? padding + row[i] : row[i] + padding);
+      line += str(i > 0 ? "  " : "", table.numeric[i] ? padding + row[i] : row[i] + padding);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
@@ -39,7 +39,7 @@ std::string markdown_escape(std::string_view text) {
 
 std::string markdown_row(const std::vector<std::string>& cells) {
   std::string line = "|";
-  for (const std::string& cell : cells) line += " " + markdown_escape(cell) + " |";
+  for (const std::string& cell : cells) line += str(" ", markdown_escape(cell), " |");
   return line + "\n";
 }
 
@@ -103,20 +103,20 @@ std::string results_text(const GlueSummary& summary) {
   std::string text = summary.name + ": " + kGlueHeading + "\n\n" + aligned(task_table(summary));
   text += "\n";
   for (const std::string& remark : table_remarks(summary)) text += remark + "\n";
-  text += "\n" + aligned(run_table(summary));
+  text += str("\n", aligned(run_table(summary)));
   if (!summary.notes.empty()) text += "\n";
-  for (const std::string& note : summary.notes) text += "note: " + note + "\n";
+  for (const std::string& note : summary.notes) text += str("note: ", note, "\n");
   return text;
 }
 
 std::string results_markdown(const GlueSummary& summary) {
-  std::string text = "# " + markdown_escape(summary.name) + ": " + kGlueHeading + "\n\n";
+  std::string text = str("# ", markdown_escape(summary.name), ": ", kGlueHeading, "\n\n");
   text += markdown(task_table(summary));
   for (const std::string& remark : table_remarks(summary))
-    text += "\n" + markdown_escape(remark) + "\n";
-  text += "\n## Runs\n\n" + markdown(run_table(summary));
+    text += str("\n", markdown_escape(remark), "\n");
+  text += str("\n## Runs\n\n", markdown(run_table(summary)));
   if (!summary.notes.empty()) text += "\n## Notes\n\n";
-  for (const std::string& note : summary.notes) text += "- " + markdown_escape(note) + "\n";
+  for (const std::string& note : summary.notes) text += str("- ", markdown_escape(note), "\n");
   return text;
 }
 
