@@ -30,11 +30,11 @@ struct GlueTask {
   std::vector<std::string> labels;  ///< names of the classes by number; empty: a regression, 0 to 5
   bool pair;                        ///< two texts an example
   bool digits;  ///< files and submissions write a class as its number, not its name
+  std::vector<GluePart> parts;
   /// What the official files of this task are known or likely to hold is no error:
   bool broken_rows = false;   ///< rows of another number of columns, or without a label: skipped
   bool empty_texts = false;   ///< kept
   std::string no_label = {};  ///< rows with this label are skipped
-  std::vector<GluePart> parts;
 
   bool regression() const { return labels.empty(); }
 };

@@ -76,75 +76,33 @@ std::vector<GluePart> pair_parts(std::int64_t train, std::int64_t dev, std::int6
 }
 
 std::vector<GlueTask> make_tasks() {
+  constexpr bool kTexts = false, kPairs = true, kDigits = true, kNames = false;
   const std::vector<std::string> three{"entailment", "neutral", "contradiction"};
   const std::vector<std::string> two{"entailment", "not_entailment"};
-  return {{.name = "cola",
-           .directory = "CoLA",
-           .labels = {"unacceptable", "acceptable"},
-           .pair = false,
-           .digits = true,
-           .parts = cola_parts()},
-          {.name = "sst2",
-           .directory = "SST-2",
-           .labels = {"negative", "positive"},
-           .pair = false,
-           .digits = true,
-           .parts = sst2_parts()},
-          {.name = "mrpc",
-           .directory = "MRPC",
-           .labels = {"not_equivalent", "equivalent"},
-           .pair = true,
-           .digits = true,
-           .parts = mrpc_parts()},
-          // Line ends within questions leave broken rows, and two questions are empty.
-          {.name = "qqp",
-           .directory = "QQP",
-           .labels = {"not_duplicate", "duplicate"},
-           .pair = true,
-           .digits = true,
-           .broken_rows = true,
-           .empty_texts = true,
-           .parts = qqp_parts()},
-          {.name = "stsb",
-           .directory = "STS-B",
-           .labels = {},
-           .pair = true,
-           .digits = false,
-           .parts = stsb_parts()},
-          // In the original MultiNLI, "-" is a row whose annotators did not agree.
-          {.name = "mnli",
-           .directory = "MNLI",
-           .labels = three,
-           .pair = true,
-           .digits = false,
-           .empty_texts = true,
-           .no_label = "-",
-           .parts = mnli_parts()},
-          {.name = "qnli",
-           .directory = "QNLI",
-           .labels = two,
-           .pair = true,
-           .digits = false,
-           .empty_texts = true,
-           .parts = qnli_parts()},
-          {.name = "rte",
-           .directory = "RTE",
-           .labels = two,
-           .pair = true,
-           .digits = false,
-           .parts = pair_parts(2490, 277, 3000)},
-          {.name = "wnli",
-           .directory = "WNLI",
-           .labels = {"not_entailment", "entailment"},
-           .pair = true,
-           .digits = true,
-           .parts = pair_parts(635, 71, 146)},
-          {.name = "ax",
-           .directory = "AX",
-           .labels = three,
-           .pair = true,
-           .digits = false,
-           .parts = {{"test", "diagnostic.tsv", 1104, kPair, true, {1, 2}, -1, 0}}}};
+  std::vector<GlueTask> tasks{
+      {"cola", "CoLA", {"unacceptable", "acceptable"}, kTexts, kDigits, cola_parts()},
+      {"sst2", "SST-2", {"negative", "positive"}, kTexts, kDigits, sst2_parts()},
+      {"mrpc", "MRPC", {"not_equivalent", "equivalent"}, kPairs, kDigits, mrpc_parts()},
+      {"qqp", "QQP", {"not_duplicate", "duplicate"}, kPairs, kDigits, qqp_parts()},
+      {"stsb", "STS-B", {}, kPairs, kNames, stsb_parts()},
+      {"mnli", "MNLI", three, kPairs, kNames, mnli_parts()},
+      {"qnli", "QNLI", two, kPairs, kNames, qnli_parts()},
+      {"rte", "RTE", two, kPairs, kNames, pair_parts(2490, 277, 3000)},
+      {"wnli", "WNLI", {"not_entailment", "entailment"}, kPairs, kDigits, pair_parts(635, 71, 146)},
+      {"ax",
+       "AX",
+       three,
+       kPairs,
+       kNames,
+       {{"test", "diagnostic.tsv", 1104, kPair, true, {1, 2}, -1, 0}}}};
+  for (GlueTask& task : tasks) {
+    task.empty_texts = task.name == "qqp" || task.name == "mnli" || task.name == "qnli";
+    // Line ends within questions break rows of QQP.
+    task.broken_rows = task.name == "qqp";
+    // In the original MultiNLI, a row whose annotators did not agree.
+    if (task.name == "mnli") task.no_label = "-";
+  }
+  return tasks;
 }
 
 /// Lower case, letters and digits alone: "SST-2" and "sst2" are alike.
