@@ -101,11 +101,10 @@ void Cast::cpu(Context& ctx) const {
 
 void AddScore::cpu(Context&) const {
   double total = 0, hits = 0;
-  for (std::int64_t row = 0; row < loss->count(); ++row) {
-    total += loss->data<double>()[row];
-    hits += correct->data<std::int32_t>()[row];
-  }
+  for (std::int64_t row = 0; row < loss->count(); ++row) total += loss->data<double>()[row];
   sums->data<double>()[0] += total;
+  if (!correct.defined()) return;
+  for (std::int64_t row = 0; row < loss->count(); ++row) hits += correct->data<std::int32_t>()[row];
   sums->data<double>()[1] += hits;
 }
 

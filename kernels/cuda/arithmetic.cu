@@ -103,7 +103,7 @@ __global__ void __launch_bounds__(kBlock) convert(const From* x, To* y, std::int
 }
 
 /// One block: thread t sums rows t, t + kBlock, ..., then the sums are added in a tree. In double,
-/// as the op promises; M is a batch of targets.
+/// as the op promises; M is a batch of targets. `correct` null: sums[1] is left as it is.
 __global__ void __launch_bounds__(kBlock)
     sum_scores(const double* loss, const std::int32_t* correct, std::int64_t rows, double* sums) {
   ORCHID_SHARED(double, parts, [2][kBlock]);
@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(kBlock)
   double total = 0, hits = 0;
   for (std::int64_t row = self; row < rows; row += kBlock) {
     total += loss[row];
-    hits += correct[row];
+    if (correct) hits += correct[row];
   }
   parts[0][self] = total;
   parts[1][self] = hits;
@@ -123,7 +123,7 @@ __global__ void __launch_bounds__(kBlock)
     }
     __syncthreads();
   }
-  if (self < 2) sums[self] += parts[self][0];
+  if (self == 0 || (self == 1 && correct)) sums[self] += parts[self][0];
 }
 
 }  // namespace
@@ -205,8 +205,8 @@ void Cast::cuda(Context& ctx) const {
 
 void AddScore::cuda(Context& ctx) const {
   launch({.grid = 1, .block = kBlock, .stream = stream_of(ctx), .name = name}, sum_scores,
-         elements<double>(*loss), elements<std::int32_t>(*correct), loss->count(),
-         elements<double>(*sums));
+         elements<double>(*loss), correct.defined() ? elements<std::int32_t>(*correct) : nullptr,
+         loss->count(), elements<double>(*sums));
 }
 
 }  // namespace orchid::ops

@@ -55,10 +55,11 @@ void Cast::check() const {
 void AddScore::check() const {
   ORCHID_CHECK(loss->shape().rank() == 1, name, ": loss: expected (M), got ", loss->shape());
   check_dtype(name, "loss", *loss, DType::f64);
-  check_shape(name, "correct", *correct, loss->shape());
-  check_dtype(name, "correct", *correct, DType::i32);
   check_shape(name, "sums", *sums, {2});
   check_dtype(name, "sums", *sums, DType::f64);
+  if (!correct.defined()) return;
+  check_shape(name, "correct", *correct, loss->shape());
+  check_dtype(name, "correct", *correct, DType::i32);
 }
 
 }  // namespace orchid::ops

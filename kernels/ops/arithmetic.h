@@ -94,12 +94,12 @@ struct Cast {
 };
 
 /// sums[0] += the sum of loss, sums[1] += that of correct, in an order that depends on M only: what
-/// CrossEntropy gave for M rows.
+/// CrossEntropy gave for M rows. Without correct, as after SquaredError, sums[1] is left as it is.
 struct AddScore {
   static constexpr const char* name = "add_score";
-  In loss;     ///< (M) f64
-  In correct;  ///< (M) i32
-  Acc sums;    ///< (2) f64
+  In loss;             ///< (M) f64
+  OptionalIn correct;  ///< (M) i32
+  Acc sums;            ///< (2) f64
 
   ORCHID_OPERANDS(loss, correct, sums)
   void check() const;

@@ -168,10 +168,20 @@ TEST_CASE("add_score sums losses and hits", "[ops][arithmetic]") {
     Tensor sums = upload(ctx, Array{3, 5}, {2}, DType::f64);
     run(ctx, ops::AddScore{.loss = tloss, .correct = tcorrect, .sums = sums});
     CHECK(download(sums) == Array{total, hits});  // bf16 losses: every sum is exact
+    sums = upload(ctx, Array{3, -0.0}, {2}, DType::f64);
+    run(ctx, ops::AddScore{.loss = tloss, .correct = {}, .sums = sums});
+    CHECK(download(sums) == Array{total, 0});
+    CHECK(std::signbit(download(sums)[1]));  // adding 0 would change even that
   }
   Context& ctx = test_context();
   const Tensor loss = filled(ctx, {3}, 1), correct = upload_i32(ctx, {1, 0, 1}, {3});
   Tensor sums = upload(ctx, Array{0, 0}, {2}, DType::f64);
   require_error([&] { run(ctx, ops::AddScore{.loss = loss, .correct = correct, .sums = sums}); },
                 "add_score: loss: expected f64, got f32");
+  const Tensor losses = upload(ctx, Array(3, 1.0), {3}, DType::f64);
+  const Tensor two = upload_i32(ctx, {1, 0}, {2});
+  require_error([&] { run(ctx, ops::AddScore{.loss = losses, .correct = two, .sums = sums}); },
+                "add_score: correct: expected (3), got (2)");
+  require_error([&] { run(ctx, ops::AddScore{.loss = losses, .correct = losses, .sums = sums}); },
+                "add_score: correct: expected i32, got f64");
 }
