@@ -88,11 +88,20 @@ struct Loader::State {
 
   /// This rank's part of a step.
   Range range(std::int64_t step) const {
-    const std::int64_t first = step * options.global_batch;
+    std::int64_t first = step * options.global_batch;
     std::int64_t count = options.global_batch;
+    if (options.whole_epochs) {
+      const std::int64_t epoch = step / steps_per_epoch(), within = step % steps_per_epoch();
+      first = epoch * size + within * options.global_batch;
+      count = std::min(count, size - within * options.global_batch);
+    }
     if (!options.repeat) count = std::clamp<std::int64_t>(size - first, 0, count);
     return {first + count * options.rank / options.world,
             first + count * (options.rank + 1) / options.world};
+  }
+
+  std::int64_t steps_per_epoch() const {
+    return (size + options.global_batch - 1) / options.global_batch;
   }
 
   std::int64_t micro_batches(std::int64_t step) const {
@@ -102,8 +111,7 @@ struct Loader::State {
 
   /// Moves `place` to the first micro-batch that exists from there on; false if there is none.
   bool settle() {
-    const std::int64_t steps = (size + options.global_batch - 1) / options.global_batch;
-    while (options.repeat || place.step < steps) {
+    while (options.repeat || place.step < steps_per_epoch()) {
       if (place.micro < micro_batches(place.step)) return true;
       place = {place.step + 1, 0};
     }
@@ -241,8 +249,7 @@ std::int64_t Loader::micro_batches(std::int64_t step) const {
 }
 
 std::int64_t Loader::steps_per_epoch() const {
-  const std::int64_t batch = state_->options.global_batch;
-  return (state_->size + batch - 1) / batch;
+  return state_->steps_per_epoch();
 }
 
 }  // namespace orchid::data

@@ -17,6 +17,7 @@ struct LoaderOptions {
   std::uint64_t seed = 0;       ///< of the shuffle
   bool shuffle = true;          ///< a new order each epoch; off: by index
   bool repeat = true;           ///< epoch after epoch; off: one pass, then the end
+  bool whole_epochs = false;    ///< each epoch ends with a smaller step, instead of steps that span
   int threads = 1;              ///< workers; 0: next() does the work itself
   std::int64_t prefetch = 4;    ///< batches kept ready ahead of next()
   std::int64_t start_step = 0;  ///< resume: the first step to hand out
@@ -30,7 +31,8 @@ LoaderOptions evaluation_options(std::int64_t micro_batch, int rank = 0, int wor
 /// All epochs in a row form one sequence of samples. Step g takes its elements
 /// [g * global_batch, (g + 1) * global_batch); a rank takes a contiguous part of those and cuts it
 /// into micro-batches. So the sequence is the same for any world size and number of threads, and
-/// a step number is all that resuming needs. A step may span the end of an epoch.
+/// a step number is all that resuming needs. A step may span the end of an epoch, unless epochs
+/// are whole: then step g is step g % steps_per_epoch() of its epoch, and the last has the rest.
 class Loader {
  public:
   /// `dataset` must outlive the loader.
@@ -50,7 +52,7 @@ class Loader {
   /// Calls of next() that make one step on this rank (0 if the rank has no share of it). Only the
   /// last step of a single pass differs from the others.
   std::int64_t micro_batches(std::int64_t step) const;
-  /// Steps of a single pass, rounded up.
+  /// Steps of a single pass, or of a whole epoch, rounded up.
   std::int64_t steps_per_epoch() const;
 
  private:

@@ -1,8 +1,6 @@
 #include "model/bert.h"
 
-#include "kernels/ops/activation.h"
 #include "kernels/ops/embedding.h"
-#include "kernels/ops/matmul.h"
 
 namespace orchid::model {
 namespace {
@@ -11,16 +9,15 @@ struct SavedIds {
   Tensor ids;
   Tensor segments;
 };
-struct SavedRows {
-  Tensor rows;
-  Shape shape;  ///< of the encoder's output
-};
-struct SavedHead {
-  Tensor dense;  ///< before the activation
-  Tensor x;      ///< what the token table is multiplied with
-};
 
 constexpr double kTableDeviation = 0.02;
+
+std::unique_ptr<Head> make_head(const Init& init, const BertConfig& config, const HeadConfig& head,
+                                Parameter& tokens) {
+  if (const auto* pooled = std::get_if<PooledHeadConfig>(&head))
+    return std::make_unique<PooledHead>(init, *pooled, config.encoder.width);
+  return std::make_unique<MlmHead>(init, config.encoder.norm_epsilon, tokens);
+}
 
 }  // namespace
 
@@ -68,60 +65,11 @@ void BertEmbeddings::visit(const std::string& prefix, const Visitor& visitor) {
   norm_.visit(join(prefix, "norm"), visitor);
 }
 
-MlmHead::MlmHead(const Init& init, const BertConfig& config)
-    : dense_(init.at("dense"), config.encoder.width, config.encoder.width),
-      norm_(init.at("norm"), config.encoder.width, config.encoder.norm_epsilon),
-      bias_(init.constant("bias", {config.vocabulary}, 0)) {}
-
-Tensor MlmHead::forward(Context& ctx, const Tensor& x, const Tensor& rows, const Parameter& tokens,
-                        Tape& tape) const {
-  const std::int64_t count = rows.count(), width = x.shape().last();
-  Tensor gathered = ctx.empty({count, width}, x.dtype());
-  run(ctx, ops::GatherRows{.x = x, .rows = rows, .y = gathered});
-  tape.save(SavedRows{rows, x.shape()});
-  const Tensor dense = dense_.forward(ctx, gathered, tape);
-  Tensor active = ctx.empty(dense.shape(), dense.dtype());
-  run(ctx, ops::Activation{.x = dense, .y = active});
-  const Tensor normed = norm_.forward(ctx, active, tape);
-  Tensor logits = ctx.empty({count, tokens.value.shape()[0]}, x.dtype());
-  run(ctx, ops::Matmul{.a = normed,
-                       .b = tokens.operand(x.dtype()),
-                       .bias = bias_.value,
-                       .c = logits,
-                       .transpose_b = true});
-  tape.save(SavedHead{dense, normed});
-  return logits;
-}
-
-Tensor MlmHead::backward(Context& ctx, const Tensor& dlogits, Parameter& tokens, Tape& tape) {
-  const auto [dense, normed] = tape.take<SavedHead>();
-  run(ctx,
-      ops::MatmulAccumulate{
-          .a = dlogits, .b = normed, .c = tokens.grad, .a_sums = bias_.grad, .transpose_a = true});
-  Tensor dnormed = ctx.empty(normed.shape(), normed.dtype());
-  run(ctx,
-      ops::Matmul{.a = dlogits, .b = tokens.operand(dlogits.dtype()), .bias = {}, .c = dnormed});
-  const Tensor dactive = norm_.backward(ctx, dnormed, tape);
-  Tensor ddense = ctx.empty(dense.shape(), dense.dtype());
-  run(ctx, ops::ActivationGrad{.dy = dactive, .x = dense, .dx = ddense});
-  const Tensor dgathered = dense_.backward(ctx, ddense, tape);
-  const auto [rows, shape] = tape.take<SavedRows>();
-  Tensor dx = ctx.empty(shape, dgathered.dtype());
-  run(ctx, ops::GatherRowsGrad{.dy = dgathered, .rows = rows, .dx = dx});
-  return dx;
-}
-
-void MlmHead::visit(const std::string& prefix, const Visitor& visitor) {
-  dense_.visit(join(prefix, "dense"), visitor);
-  norm_.visit(join(prefix, "norm"), visitor);
-  if (visitor.parameter) visitor.parameter(join(prefix, "bias"), bias_);
-}
-
-Bert::Bert(const Init& init, const BertConfig& config)
+Bert::Bert(const Init& init, const BertConfig& config, const HeadConfig& head)
     : config_(config),
       embeddings_(init.at("embeddings"), config),
       encoder_(init.at("encoder"), config.encoder, config.length),
-      head_(init.at("head"), config) {}
+      head_(make_head(init.at("head"), config, head, embeddings_.tokens())) {}
 
 Tensor Bert::forward(Context& ctx, const Input& input, Tape& tape) const {
   ORCHID_CHECK(input.ids.shape().rank() == 2 && input.ids.shape()[1] <= config_.length,
@@ -129,18 +77,18 @@ Tensor Bert::forward(Context& ctx, const Input& input, Tape& tape) const {
                " (model.length), got ", input.ids.shape());
   const Tensor x = embeddings_.forward(ctx, input, tape);
   const Tensor y = encoder_.forward(ctx, x, input.mask, tape);
-  return head_.forward(ctx, y, input.rows, embeddings_.tokens(), tape);
+  return head_->forward(ctx, y, input, tape);
 }
 
 void Bert::backward(Context& ctx, const Tensor& dlogits, Tape& tape) {
-  const Tensor dy = head_.backward(ctx, dlogits, embeddings_.tokens(), tape);
+  const Tensor dy = head_->backward(ctx, dlogits, tape);
   embeddings_.backward(ctx, encoder_.backward(ctx, dy, tape), tape);
 }
 
 void Bert::visit(const std::string& prefix, const Visitor& visitor) {
   embeddings_.visit(join(prefix, "embeddings"), visitor);
   encoder_.visit(join(prefix, "encoder"), visitor);
-  head_.visit(join(prefix, "head"), visitor);
+  head_->visit(join(prefix, "head"), visitor);
 }
 
 }  // namespace orchid::model

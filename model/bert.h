@@ -2,9 +2,7 @@
 
 #include "model/config.h"
 #include "model/encoder.h"
-#include "model/layers/dropout.h"
-#include "model/layers/norm.h"
-#include "model/model.h"
+#include "model/heads.h"
 
 namespace orchid::model {
 
@@ -28,27 +26,10 @@ class BertEmbeddings {
   Dropout dropout_;
 };
 
-/// The tied masked-language-model head, on the wanted rows only:
-///   logits = LN(gelu(x W^T + b)) E^T + beta, E the token table.
-class MlmHead {
- public:
-  MlmHead(const Init& init, const BertConfig&);
-
-  Tensor forward(Context&, const Tensor& x, const Tensor& rows, const Parameter& tokens,
-                 Tape&) const;  ///< (M, V)
-  Tensor backward(Context&, const Tensor& dlogits, Parameter& tokens, Tape&);
-  void visit(const std::string& prefix, const Visitor&);
-
- private:
-  Linear dense_;
-  LayerNorm norm_;
-  Parameter bias_;  ///< (V)
-};
-
-/// BERT-style masked language model: embeddings, encoder, tied head.
+/// BERT-style network: embeddings, encoder, and the head of its task.
 class Bert final : public Model {
  public:
-  Bert(const Init& init, const BertConfig&);
+  Bert(const Init& init, const BertConfig&, const HeadConfig&);
 
   Tensor forward(Context&, const Input&, Tape&) const override;
   void backward(Context&, const Tensor& dlogits, Tape&) override;
@@ -58,7 +39,7 @@ class Bert final : public Model {
   BertConfig config_;
   BertEmbeddings embeddings_;
   Encoder encoder_;
-  MlmHead head_;
+  std::unique_ptr<Head> head_;
 };
 
 }  // namespace orchid::model

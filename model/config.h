@@ -157,6 +157,15 @@ struct BertConfig {
 
 using ModelConfig = std::variant<BertConfig>;
 
+/// What a network ends with. It follows from the task, so it has no keys of its own.
+struct MlmHeadConfig {};
+struct PooledHeadConfig {
+  std::int64_t outputs = 2;  ///< classes, or 1 for a regression
+  Pooling pooling = Pooling::first;
+  double dropout = 0.1;
+};
+using HeadConfig = std::variant<MlmHeadConfig, PooledHeadConfig>;
+
 /// Throws a usage Error that names the key and the rule, as far as the model alone can tell:
 /// "model: encoder: mixer: conditioning_width: expected an odd number, got 4".
 void validate(const ModelConfig&);

@@ -55,6 +55,7 @@ enum class Recompute { automatic, always, never };
 enum class ConditioningNorm { layer, batch, none };
 enum class BlockNorm { post, pre };
 enum class Positions { learned, none };
+enum class Pooling { first, mean };
 
 }  // namespace model
 
@@ -102,6 +103,11 @@ template <>
 struct EnumNames<model::Positions> {
   using P = model::Positions;
   static constexpr EnumName<P> values[] = {{P::learned, "learned"}, {P::none, "none"}};
+};
+template <>
+struct EnumNames<model::Pooling> {
+  using P = model::Pooling;
+  static constexpr EnumName<P> values[] = {{P::first, "first"}, {P::mean, "mean"}};
 };
 
 }  // namespace orchid

@@ -12,19 +12,20 @@ struct Input {
   Tensor ids;       ///< (B, L) i32
   Tensor segments;  ///< (B, L) i32; undefined: all 0
   Tensor mask;      ///< (B, L) u8, 1 at real tokens; undefined: no padding
-  Tensor rows;      ///< (M) i32: positions b L + l whose logits are wanted, ascending
+  Tensor rows;      ///< (M) i32: positions b L + l the head reads, ascending
 };
 
-/// A whole network: input -> logits and back.
+/// A whole network: input -> outputs of its head and back.
 class Model {
  public:
   virtual ~Model() = default;
   virtual Tensor forward(Context&, const Input&, Tape&) const = 0;
-  virtual void backward(Context&, const Tensor& dlogits, Tape&) = 0;
+  virtual void backward(Context&, const Tensor& doutputs, Tape&) = 0;
   virtual void visit(const std::string& prefix, const Visitor&) = 0;
 };
 
 /// The only factory of networks. Initial values depend on `seed` and parameter names only.
-std::unique_ptr<Model> build_model(Context&, const ModelConfig&, std::uint64_t seed);
+std::unique_ptr<Model> build_model(Context&, const ModelConfig&, std::uint64_t seed,
+                                   const HeadConfig& head = MlmHeadConfig{});
 
 }  // namespace orchid::model

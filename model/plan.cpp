@@ -20,7 +20,7 @@ Plan plan_model(const ModelConfig& config, std::int64_t batch, std::int64_t leng
   Context ctx = Context::planning(where.compute);
   ModelConfig settled = config;
   if (where.gpu) settle_for_gpu(settled);
-  const std::unique_ptr<Model> model = build_model(ctx, settled, 0);
+  const std::unique_ptr<Model> model = build_model(ctx, settled, 0, where.head);
   Plan plan;
   model->visit("", {[&](const std::string& name, Parameter& parameter) {
                       const Shape& shape = parameter.value.shape();

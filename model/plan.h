@@ -27,9 +27,11 @@ struct Plan {
 struct PlanFor {
   DType compute = DType::f32;  ///< type of activations
   bool gpu = false;
+  HeadConfig head = MlmHeadConfig{};
 };
 
-/// A micro-batch of `batch` sequences of `length` with `targets` masked positions in all.
+/// A micro-batch of `batch` sequences of `length` with `targets` positions in all that the head
+/// reads.
 Plan plan_model(const ModelConfig&, std::int64_t batch, std::int64_t length, std::int64_t targets,
                 PlanFor = {});
 

@@ -1,62 +1,46 @@
 #include "train/assemble.h"
 
+#include <algorithm>
 #include <cstdio>
 
-#include "data/text/mlm.h"
+#include "data/text/vocabulary.h"
 #include "kernels/core/cuda_part.h"
 #include "train/config/load.h"
 
 namespace orchid::train {
 namespace {
 
-/// All runs are judged by the same masks.
-constexpr std::uint64_t kEvaluationSeed = 0;
-
-const TextShardsConfig& text_of(const RunConfig& config) {
-  return std::get<TextShardsConfig>(config.data);
-}
-
-std::unique_ptr<data::MlmDataset> open_text(const RunConfig& config, const std::string& directory,
-                                            const char* key, const data::MaskOptions& mask) {
-  return with_context(key, [&] {
-    auto shards = std::make_shared<data::TokenShards>(data::TokenShards::open(directory));
-    auto dataset = std::make_unique<data::MlmDataset>(shards, text_of(config).length, mask);
-    ORCHID_CHECK_INPUT(dataset->size() > 0, directory, ": no sample in it");
-    const std::int64_t pieces = dataset->vocabulary().size();
-    const std::int64_t rows = std::get<model::BertConfig>(config.model).vocabulary;
-    ORCHID_CHECK_USAGE(rows >= pieces, "model.vocabulary: expected at least ", pieces,
-                       ", the pieces of ", directory, ", got ", rows);
-    return dataset;
-  });
-}
-
-void open_data(Assembly& parts, AssembleFor what) {
-  const RunConfig& config = parts.config;
-  const TextShardsConfig& text = text_of(config);
-  const auto& task = std::get<MlmTaskConfig>(config.task);
-  if (what == AssembleFor::training) {
-    auto train = open_text(config, text.train, "data.train",
-                           {.probability = task.mask_rate, .seed = config.seed});
-    parts.vocabulary = train->vocabulary().text();
-    parts.train = std::move(train);
-  }
-  if (text.valid.empty()) {
-    ORCHID_CHECK_USAGE(what == AssembleFor::training, "data.valid: required, and missing");
-    return;
-  }
-  auto valid = open_text(config, text.valid, "data.valid",
-                         {.probability = task.evaluation_mask_rate, .seed = kEvaluationSeed});
-  const std::string vocabulary = valid->vocabulary().text();
-  ORCHID_CHECK_INPUT(parts.vocabulary.empty() || vocabulary == parts.vocabulary,
-                     "data.valid: ", text.valid, ": its vocabulary is not that of ", text.train);
-  parts.vocabulary = vocabulary;
-  parts.valid = std::move(valid);
-}
-
 /// Content of a checkpoint's vocab.txt; empty without one.
 std::string checkpoint_vocabulary(const std::filesystem::path& checkpoint) {
   const std::filesystem::path file = checkpoint / kVocabularyFile;
   return std::filesystem::exists(file) ? data::Vocabulary::load(file).text() : "";
+}
+
+/// What both kinds of assembly share: everything but the values.
+std::unique_ptr<Assembly> build(const RunConfig& config, AssembleFor what,
+                                const std::string& vocabulary) {
+  auto parts = std::make_unique<Assembly>(Assembly{.config = config, .ctx = make_context(config)});
+  parts->task = make_task(config.task);
+  if (what == AssembleFor::model_alone) {
+    parts->data.vocabulary = vocabulary;
+  } else {
+    const bool training = what == AssembleFor::training;
+    parts->data = open_data(config, training ? OpenFor::training : OpenFor::evaluation, vocabulary);
+    if (training && config.schedule.epochs > 0)
+      parts->config.schedule.steps =
+          config.schedule.epochs *
+          ((parts->data.train->size() + config.batch.global - 1) / config.batch.global);
+  }
+  parts->model = model::build_model(parts->ctx, config.model, config.seed, parts->task->head());
+  return parts;
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 6;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
+    text += str(i ? ", " : "", names[i]);
+  return names.size() > kShown ? str(text, " and ", names.size() - kShown, " more") : text;
 }
 
 }  // namespace
@@ -74,31 +58,51 @@ Context make_context(const RunConfig& config) {
   return ctx;
 }
 
-std::int64_t Assembly::length() const {
-  return text_of(config).length;
+EvaluationOptions Assembly::evaluation_options() const {
+  return {.micro_batch = config.batch.per_device,
+          .samples = config.evaluate_samples,
+          .threads = static_cast<int>(loading_of(config.data).threads)};
 }
-int Assembly::loader_threads() const {
-  return static_cast<int>(text_of(config).threads);
-}
-std::int64_t Assembly::prefetch() const {
-  return text_of(config).prefetch;
-}
-bool Assembly::shuffle() const {
-  return text_of(config).shuffle;
+
+data::LoaderOptions Assembly::loader_options(std::int64_t start_step) const {
+  const LoadingKeys keys = loading_of(config.data);
+  return {.micro_batch = config.batch.per_device,
+          .global_batch = config.batch.global,
+          .seed = config.seed,
+          .shuffle = keys.shuffle,
+          .whole_epochs = config.schedule.epochs > 0,
+          .threads = static_cast<int>(keys.threads),
+          .prefetch = keys.prefetch,
+          .start_step = start_step};
 }
 
 std::unique_ptr<Assembly> assemble(const RunConfig& config, AssembleFor what) {
-  auto parts = std::make_unique<Assembly>(Assembly{.config = config, .ctx = make_context(config)});
-  if (what != AssembleFor::model_alone) open_data(*parts, what);
-  parts->model = model::build_model(parts->ctx, config.model, config.seed);
-  model::refresh_products(parts->ctx, *parts->model);
-  return parts;
+  const std::string& init = config.init.checkpoint;
+  if (init.empty()) {
+    auto parts = build(config, what, "");
+    model::refresh_products(parts->ctx, *parts->model);
+    return parts;
+  }
+  return with_context("init.checkpoint", [&] {
+    const std::filesystem::path checkpoint = find_checkpoint(init);
+    auto parts = build(config, what, checkpoint_vocabulary(checkpoint));
+    const LoadReport report = load_matching(checkpoint, parts->visit(), config.init.fresh);
+    model::refresh_products(parts->ctx, *parts->model);
+    parts->data.notes.push_back(
+        str("starts from ", checkpoint.string(), ": ", report.loaded.size(), " tensors taken",
+            report.fresh.empty() ? "" : "; drawn anew: " + list_of(report.fresh),
+            report.unused.empty() ? "" : "; not used: " + list_of(report.unused)));
+    return parts;
+  });
 }
 
-void check_vocabulary(const std::filesystem::path& checkpoint, const Assembly& parts) {
+std::unique_ptr<Assembly> assemble_for(const std::filesystem::path& checkpoint,
+                                       const RunConfig& config, AssembleFor what) {
   const std::string trained = checkpoint_vocabulary(checkpoint);
-  ORCHID_CHECK_INPUT(trained.empty() || trained == parts.vocabulary, checkpoint.string(),
+  auto parts = build(config, what, trained);
+  ORCHID_CHECK_INPUT(trained.empty() || trained == parts->data.vocabulary, checkpoint.string(),
                      ": trained with another vocabulary than that of the data");
+  return parts;
 }
 
 std::unique_ptr<Assembly> load_checkpoint(const std::filesystem::path& checkpoint, AssembleFor what,
@@ -107,14 +111,9 @@ std::unique_ptr<Assembly> load_checkpoint(const std::filesystem::path& checkpoin
   const RunConfig config =
       sets.empty() ? state.config
                    : parse_config(to_json(state.config), checkpoint.string() + " config", sets);
-  auto parts = assemble(config, what);
+  auto parts = assemble_for(checkpoint, config, what);
   load_model(checkpoint, parts->visit());
   model::refresh_products(parts->ctx, *parts->model);
-  if (parts->vocabulary.empty()) {
-    parts->vocabulary = checkpoint_vocabulary(checkpoint);
-  } else {
-    check_vocabulary(checkpoint, *parts);
-  }
   return parts;
 }
 

@@ -4,31 +4,29 @@
 #include <memory>
 #include <string>
 
-#include "data/dataset.h"
-#include "data/text/vocabulary.h"
+#include "data/loader.h"
 #include "kernels/core/context.h"
 #include "model/model.h"
 #include "train/checkpoint/checkpoint.h"
-#include "train/config/run_config.h"
+#include "train/datasets.h"
+#include "train/evaluation.h"
 
 namespace orchid::train {
 
 /// The parts of a run, made from its configuration; the one place that knows how.
 struct Assembly {
-  RunConfig config;
+  RunConfig config;  ///< with schedule.steps as schedule.epochs means them, where those are given
   Context ctx;
+  std::unique_ptr<Task> task = nullptr;
   std::unique_ptr<model::Model> model = nullptr;
-  std::unique_ptr<data::Dataset> train = nullptr;  ///< only where training is wanted
-  std::unique_ptr<data::Dataset> valid = nullptr;  ///< null: no validation data
-  std::string vocabulary = {};                     ///< content of vocab.txt
+  OpenedData data = {};
 
   VisitModel visit() {
     return [this](const model::Visitor& visitor) { model->visit("", visitor); };
   }
-  std::int64_t length() const;  ///< of a sample
-  int loader_threads() const;
-  std::int64_t prefetch() const;
-  bool shuffle() const;
+  std::int64_t length() const { return loading_of(config.data).length; }  ///< of a sample
+  EvaluationOptions evaluation_options() const;
+  data::LoaderOptions loader_options(std::int64_t start_step) const;
 };
 
 /// The context a run computes in. Throws a usage Error for a device or precision that the machine
@@ -37,16 +35,18 @@ Context make_context(const RunConfig&);
 
 enum class AssembleFor { training, evaluation, model_alone };
 
-/// Opens the data and builds the model. Throws usage Errors for what the machine cannot do and
-/// input_data Errors for data that are not there or do not fit.
+/// Opens the data and builds the model, with initial values by `init`. Throws usage Errors for what
+/// the machine cannot do and input_data Errors for data that are not there or do not fit.
 std::unique_ptr<Assembly> assemble(const RunConfig&, AssembleFor);
+
+/// The same where the values will be those of a checkpoint of the same run: `init` is left out.
+/// They are not loaded yet. Throws an input_data Error if the data have another vocabulary.
+std::unique_ptr<Assembly> assemble_for(const std::filesystem::path& checkpoint, const RunConfig&,
+                                       AssembleFor);
 
 /// The model of a checkpoint with its values, and with the validation data for `evaluation`.
 /// `sets` change its configuration first.
 std::unique_ptr<Assembly> load_checkpoint(const std::filesystem::path& checkpoint, AssembleFor,
                                           const std::vector<std::string>& sets);
-
-/// Throws an input_data Error if a checkpoint was trained with another vocabulary than the data's.
-void check_vocabulary(const std::filesystem::path& checkpoint, const Assembly&);
 
 }  // namespace orchid::train

@@ -76,6 +76,13 @@ std::string examples(const std::vector<std::string>& commands) {
   return text;
 }
 
+void add_sets(CLI::App* verb, std::vector<std::string>& sets) {
+  verb->add_option("--set", sets, "change one key of the configuration: path.to.key=value")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 void print_answer(bool json, const std::string& json_text, const std::string& text) {
   std::string answer = json ? json_text : text;
   if (!answer.ends_with('\n')) answer += '\n';
@@ -91,8 +98,9 @@ int run_cli(int argc, char** argv) {
                        "orchid describe optimizer   # every key of a section, from the code"}));
   Action action;
   return report_errors([&] {
-    for (const auto add : {add_train, add_evaluate, add_predict, add_data, add_plan, add_describe,
-                           add_checkpoint, add_devices, add_report, add_check_golden, add_bench})
+    for (const auto add :
+         {add_train, add_glue, add_evaluate, add_predict, add_data, add_plan, add_describe,
+          add_checkpoint, add_devices, add_report, add_check_golden, add_bench})
       add(app, action);
     check_verbs(&app, argc, argv);
     try {

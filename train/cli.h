@@ -19,6 +19,7 @@ using Action = std::function<int()>;
 
 // One function a verb, or a group of them; each adds its subcommands to the program.
 void add_train(CLI::App&, Action&);
+void add_glue(CLI::App&, Action&);
 void add_evaluate(CLI::App&, Action&);
 void add_predict(CLI::App&, Action&);
 void add_data(CLI::App&, Action&);
@@ -29,6 +30,9 @@ void add_devices(CLI::App&, Action&);
 void add_report(CLI::App&, Action&);
 void add_check_golden(CLI::App&, Action&);
 void add_bench(CLI::App&, Action&);
+
+/// --set path.to.key=value, as often as wanted.
+void add_sets(CLI::App* verb, std::vector<std::string>& sets);
 
 /// Help text below the options: "Examples:" and one command a line.
 std::string examples(const std::vector<std::string>& commands);

@@ -150,10 +150,7 @@ void add_plan(CLI::App& app, Action& action) {
   CLI::App* verb =
       add_path_verb(app, action, "plan", "Parameters, work and memory of a run; touches no device",
                     "config", "configuration file", run_plan, &sets);
-  verb->add_option("--set", *sets, "change one key of the configuration: path.to.key=value")
-      ->expected(1)
-      ->allow_extra_args(false)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_sets(verb, *sets);
   verb->footer(examples({"orchid plan configs/mlm/orchid_bert_base.json",
                          "orchid plan configs/mlm/orchid_bert_large.json --json"}));
 }

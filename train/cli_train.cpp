@@ -13,13 +13,6 @@
 namespace orchid::train {
 namespace {
 
-void add_sets(CLI::App* verb, std::vector<std::string>& sets) {
-  verb->add_option("--set", sets, "change one key of the configuration: path.to.key=value")
-      ->expected(1)
-      ->allow_extra_args(false)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-}
-
 struct TrainOptions {
   TrainRequest request;
   std::string device;
@@ -42,23 +35,24 @@ struct EvaluateOptions {
 int run_evaluate(const EvaluateOptions& options) {
   const std::filesystem::path checkpoint = find_checkpoint(options.path);
   const auto parts = load_checkpoint(checkpoint, AssembleFor::evaluation, options.sets);
-  const Evaluation result = evaluate(parts->ctx, *parts->model, *parts->valid,
-                                     {.micro_batch = parts->config.batch.per_device,
-                                      .samples = parts->config.evaluate_samples,
-                                      .threads = parts->loader_threads()},
-                                     [] { return false; });
   JsonWriter json(2);
   json.begin_object().member("checkpoint", checkpoint.string());
-  json.member("valid_loss", result.loss).member("valid_accuracy", result.accuracy);
-  json.member("valid_unigram_entropy", result.unigram_entropy);
-  json.member("targets", result.targets).member("samples", result.samples);
-  json.member("tokens", result.tokens).member("seconds", result.seconds).end_object();
-  print_answer(
-      options.json, json.text(),
-      str(checkpoint.string(), "\nloss             ", result.loss, " nats per masked token",
-          "\naccuracy         ", result.accuracy, "\nunigram entropy  ", result.unigram_entropy,
-          " nats: the loss of knowing frequencies alone", "\ntargets          ", result.targets,
-          " in ", result.samples, " samples"));
+  std::string text = checkpoint.string();
+  for (const EvaluationSet& set : parts->data.valid) {
+    const Evaluation result = evaluate(parts->ctx, *parts->model, *parts->task, *set.dataset,
+                                       parts->evaluation_options(), [] { return false; });
+    text += str("\n", set.name, ": ", result.targets, " targets in ", result.samples, " samples");
+    const auto figure = [&](const std::string& key, double value) {
+      json.member(set.name + "_" + key, value);
+      text += str("\n  ", key, std::string(key.size() < 16 ? 17 - key.size() : 1, ' '), value);
+    };
+    figure("loss", result.loss);
+    for (const auto& [key, value] : result.metrics) figure(key, value);
+    const std::string prefix = set.name == "valid" ? "" : set.name + "_";
+    json.member(prefix + "targets", result.targets).member(prefix + "samples", result.samples);
+    json.member(prefix + "tokens", result.tokens).member(prefix + "seconds", result.seconds);
+  }
+  print_answer(options.json, json.end_object().text(), text);
   return 0;
 }
 

@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <map>
 
 #include "data/loader.h"
-#include "train/tasks/mlm.h"
 
 namespace orchid::train {
 namespace {
@@ -29,54 +26,76 @@ class FirstSamples : public data::Dataset {
   std::int64_t size_;
 };
 
-double entropy(const std::map<std::int32_t, std::int64_t>& counts, double total) {
-  double sum = 0;
-  for (const auto& [id, count] : counts) {
-    const double share = static_cast<double>(count) / total;
-    sum -= share * std::log(share);
-  }
-  return sum;
-}
-
-}  // namespace
-
-Evaluation evaluate(Context& ctx, const model::Model& model, const data::Dataset& dataset,
-                    const EvaluationOptions& options, const std::function<bool()>& stop) {
-  const auto start = std::chrono::steady_clock::now();
+/// Calls `use` with each micro-batch of one pass; it returns false to end the pass.
+template <class Use>
+bool for_each_batch(const data::Dataset& dataset, const EvaluationOptions& options,
+                    const Use& use) {
   const std::int64_t size =
       options.samples > 0 ? std::min(options.samples, dataset.size()) : dataset.size();
   const FirstSamples samples(dataset, size);
   data::LoaderOptions loading = data::evaluation_options(options.micro_batch);
   loading.threads = options.threads;
   data::Loader loader(samples, loading, make_host_pool());
+  while (const std::optional<data::Batch> batch = loader.next())
+    if (!use(*batch)) return false;
+  return true;
+}
 
+}  // namespace
+
+double Evaluation::metric(const std::string& name) const {
+  for (const auto& [key, value] : metrics)
+    if (key == name) return value;
+  throw Error(str("evaluation: no figure \"", name, "\""));
+}
+
+Evaluation evaluate(Context& ctx, const model::Model& model, const Task& task,
+                    const data::Dataset& dataset, const EvaluationOptions& options,
+                    const std::function<bool()>& stop) {
+  const auto start = std::chrono::steady_clock::now();
   Evaluation result;
   Tensor sums = ctx.zeros({2}, DType::f64);
-  double all_targets = 0;
-  std::map<std::int32_t, std::int64_t> counts;
-  while (const std::optional<data::Batch> batch = loader.next()) {
-    if (stop()) return {};
-    result.samples += batch->samples;
-    result.tokens += batch->tokens;
-    const std::int64_t targets = batch->targets.count();
-    if (targets == 0) continue;
+  const std::unique_ptr<TaskMetrics> metrics = task.metrics();
+  const bool whole = for_each_batch(dataset, options, [&](const data::Batch& batch) {
+    if (stop()) return false;
+    result.samples += batch.samples;
+    result.tokens += batch.tokens;
+    const std::int64_t targets = task.targets(batch);
+    if (targets == 0) return true;
     model::Tape tape = model::Tape::off();
-    const MlmBatch on_device = to_device(ctx, mlm_batch(ctx, *batch));
-    Tensor logits = model.forward(ctx, on_device.input, tape);
-    add_score(ctx, logits, on_device.targets, false, sums);
-    all_targets += static_cast<double>(targets);
-    for (std::int64_t i = 0; i < targets; ++i) ++counts[batch->targets.data<std::int32_t>()[i]];
-  }
-  const Score total = read_score(sums, all_targets);
-  ORCHID_CHECK_INPUT(total.targets > 0, "evaluation: no masked token in ", result.samples,
+    const TaskBatch on_device = to_device(ctx, task.prepare(ctx, batch));
+    Tensor outputs = model.forward(ctx, on_device.input, tape);
+    metrics->add(batch, outputs);
+    task.add_score(ctx, outputs, on_device.targets, false, sums);
+    result.targets += targets;
+    return true;
+  });
+  if (!whole) return {};
+  ORCHID_CHECK_INPUT(result.targets > 0, "evaluation: nothing to predict in ", result.samples,
                      " samples; is the validation data long enough?");
+  const Score total = read_score(sums, static_cast<double>(result.targets));
   result.loss = total.loss / total.targets;
-  result.accuracy = total.correct / total.targets;
-  result.unigram_entropy = entropy(counts, total.targets);
-  result.targets = static_cast<std::int64_t>(total.targets);
+  result.metrics = metrics->values(total);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.complete = true;
   return result;
+}
+
+std::vector<std::vector<double>> predict_all(Context& ctx, const model::Model& model,
+                                             const Task& task, const data::Dataset& dataset,
+                                             const EvaluationOptions& options) {
+  std::vector<std::vector<double>> answers;
+  for_each_batch(dataset, options, [&](const data::Batch& batch) {
+    model::Tape tape = model::Tape::off();
+    const TaskBatch on_device = to_device(ctx, task.prepare(ctx, batch));
+    const Tensor outputs = model.forward(ctx, on_device.input, tape);
+    const std::vector<double> values = values_of(outputs);
+    const auto width = static_cast<std::ptrdiff_t>(outputs.shape().last());
+    for (auto row = values.begin(); row != values.end(); row += width)
+      answers.emplace_back(row, row + width);
+    return true;
+  });
+  return answers;
 }
 
 }  // namespace orchid::train

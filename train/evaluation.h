@@ -2,24 +2,28 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "kernels/core/context.h"
 #include "model/model.h"
+#include "train/tasks/task.h"
 
 namespace orchid::train {
 
-/// Masked-token figures over a whole data set: weighted by token, no dropout, the one fixed draw
-/// of masks.
+/// Figures over a whole data set: weighted by target, no dropout, draw 0 of whatever is random.
 struct Evaluation {
-  double loss = 0;             ///< cross entropy in nats, mean over targets
-  double accuracy = 0;         ///< share of targets with the largest logit
-  double unigram_entropy = 0;  ///< of the targets' own frequencies: what knowing them alone gives
+  double loss = 0;  ///< mean over targets: nats, or squared errors
+  Metrics metrics;  ///< of the task
   std::int64_t targets = 0;
   std::int64_t samples = 0;
   std::int64_t tokens = 0;
   double seconds = 0;
   bool complete = false;  ///< false: `stop` said so; the other numbers then mean nothing
+
+  /// Throws if the task has no such figure.
+  double metric(const std::string& name) const;
 };
 
 struct EvaluationOptions {
@@ -29,7 +33,12 @@ struct EvaluationOptions {
 };
 
 /// `stop` is asked before each micro-batch.
-Evaluation evaluate(Context&, const model::Model&, const data::Dataset&, const EvaluationOptions&,
-                    const std::function<bool()>& stop);
+Evaluation evaluate(Context&, const model::Model&, const Task&, const data::Dataset&,
+                    const EvaluationOptions&, const std::function<bool()>& stop);
+
+/// What the model answers for every sample of a data set, in its order: one row of outputs each.
+/// For tasks with one answer a sample.
+std::vector<std::vector<double>> predict_all(Context&, const model::Model&, const Task&,
+                                             const data::Dataset&, const EvaluationOptions&);
 
 }  // namespace orchid::train

@@ -7,7 +7,7 @@
 #include "data/dataset.h"
 #include "kernels/core/cuda_part.h"
 #include "model/model.h"
-#include "train/tasks/mlm.h"
+#include "train/tasks/task.h"
 
 namespace orchid::train {
 
@@ -16,7 +16,7 @@ namespace orchid::train {
 class MicroStep {
  public:
   /// `seed` keys dropout. `record`: record and replay; needs a GPU.
-  MicroStep(Context&, model::Model&, std::uint64_t seed, bool record);
+  MicroStep(Context&, model::Model&, const Task&, std::uint64_t seed, bool record);
 
   /// Adds the gradients of the summed loss to the parameters', and the score to `sums`. `number`
   /// is unique for each micro-batch of a run.
@@ -28,16 +28,17 @@ class MicroStep {
  private:
   /// One shape of batches: its tensors, always at the same addresses, and the work on them.
   struct Recording {
-    MlmBatch batch;
+    TaskBatch batch;
     std::unique_ptr<RecordedWork> work;
   };
-  using Key = std::array<std::int64_t, 5>;
+  using Key = std::array<std::int64_t, 6>;
 
-  void compute(const MlmBatch&, model::Tape);
-  void run_recorded(const MlmBatch&, std::uint64_t number);
+  void compute(const TaskBatch&, model::Tape);
+  void run_recorded(const TaskBatch&, std::uint64_t number);
 
   Context& ctx_;
   model::Model& model_;
+  const Task& task_;
   std::uint64_t seed_;
   bool record_;
   Tensor sums_;

@@ -3,22 +3,26 @@
 #include <algorithm>
 #include <cmath>
 
+#include "train/datasets.h"
 #include "train/log/console.h"
 #include "train/log/json_writer.h"
+#include "train/tasks/task.h"
 
 namespace orchid::train {
 
 RunPlan plan_run(const RunConfig& config) {
-  const std::int64_t length = std::get<TextShardsConfig>(config.data).length;
-  const double rate = std::get<MlmTaskConfig>(config.task).mask_rate;
+  const std::int64_t length = loading_of(config.data).length;
+  const auto* mlm = std::get_if<MlmTaskConfig>(&config.task);
   const std::int64_t micro = std::min(config.batch.per_device, config.batch.global);
-  const auto targets = static_cast<std::int64_t>(
-      std::ceil(rate * static_cast<double>(micro) * static_cast<double>(length)));
+  const auto positions = static_cast<double>(micro * length);
+  const std::int64_t targets =
+      mlm ? static_cast<std::int64_t>(std::ceil(mlm->mask_rate * positions)) : micro;
   RunPlan plan;
   const bool bf16 = config.precision == Precision::bf16;
   plan.gpu = bf16 || config.device.starts_with("cuda");
-  plan.model = model::plan_model(config.model, micro, length, targets,
-                                 {bf16 ? DType::bf16 : DType::f32, plan.gpu});
+  plan.model = model::plan_model(
+      config.model, micro, length, targets,
+      {bf16 ? DType::bf16 : DType::f32, plan.gpu, make_task(config.task)->head()});
   plan.micro_batches = (config.batch.global + micro - 1) / micro;
   plan.flops_per_step = (plan.model.forward_flops + plan.model.backward_flops) *
                         static_cast<double>(config.batch.global) / static_cast<double>(micro);

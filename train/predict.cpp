@@ -3,20 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <sstream>
-
-#include "train/tasks/mlm.h"
 
 namespace orchid::train {
 namespace {
-
-data::Vocabulary read_vocabulary(const std::string& text) {
-  ORCHID_CHECK_INPUT(!text.empty(), "fill-mask: the checkpoint has no vocab.txt");
-  std::vector<std::string> pieces;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) pieces.push_back(line);
-  return data::Vocabulary(std::move(pieces), "the checkpoint's vocab.txt");
-}
 
 /// The `top` largest of a row of logits, as probabilities over the pieces of the vocabulary.
 std::vector<MaskGuess> best_guesses(const double* logits, const data::Vocabulary& vocabulary,
@@ -44,8 +33,13 @@ std::vector<MaskGuess> best_guesses(const double* logits, const data::Vocabulary
 
 MaskFiller::MaskFiller(Assembly& parts)
     : parts_(parts),
-      vocabulary_(read_vocabulary(parts.vocabulary)),
-      wordpiece_(vocabulary_, {.literal_specials = true}) {}
+      vocabulary_(vocabulary_of(parts.data.vocabulary, "the checkpoint's vocab.txt")),
+      wordpiece_(vocabulary_, {.literal_specials = true}) {
+  ORCHID_CHECK_USAGE(
+      std::holds_alternative<MlmTaskConfig>(parts.config.task),
+      "fill-mask: expected a masked language model; this one is for task.type ",
+      std::visit([](const auto& task) { return std::string(task.type); }, parts.config.task));
+}
 
 FilledText MaskFiller::fill(const std::string& text, std::int64_t top) {
   const std::int64_t length = parts_.length();
@@ -72,7 +66,7 @@ FilledText MaskFiller::fill(const std::string& text, std::int64_t top) {
   ids[pieces.size() + 1] = vocabulary_.separator();
 
   model::Tape tape = model::Tape::off();
-  const MlmBatch on_device = to_device(ctx, mlm_batch(ctx, batch));
+  const TaskBatch on_device = to_device(ctx, parts_.task->prepare(ctx, batch));
   const Tensor logits = parts_.model->forward(ctx, on_device.input, tape);
   const std::vector<double> scores = values_of(logits);
   FilledText result{text, {}, {}};

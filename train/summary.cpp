@@ -18,10 +18,10 @@ void write_results(JsonWriter& json, const Trainer& trainer) {
       for (const char* wanted : {"loss", "accuracy", "learning_rate", "grad_norm", "tokens_per_s"})
         if (key == wanted) json.member("train_" + key, value);
   if (progress.valid_loss) json.member("valid_loss", *progress.valid_loss);
-  if (trainer.last_evaluation()) {
-    json.member("valid_accuracy", trainer.last_evaluation()->accuracy);
-    json.member("valid_unigram_entropy", trainer.last_evaluation()->unigram_entropy);
-    json.member("valid_targets", trainer.last_evaluation()->targets);
+  for (const auto& [name, result] : trainer.last_evaluation()) {
+    if (name != "valid") json.member(name + "_loss", result.loss);
+    for (const auto& [key, value] : result.metrics) json.member(name + "_" + key, value);
+    json.member(name + "_targets", result.targets);
   }
   if (progress.best_valid_loss)
     json.member("best_valid_loss", *progress.best_valid_loss)
@@ -77,8 +77,12 @@ std::string summary_text(const Assembly& parts, const Trainer& trainer, const st
     text += str("\ntraining loss    ", trainer.last_metrics()->values[0].second);
   if (progress.valid_loss)
     text += str("\nvalidation loss  ", *progress.valid_loss, " at step ", progress.evaluated_step);
-  if (trainer.last_evaluation())
-    text += str("; knowing word frequencies alone: ", trainer.last_evaluation()->unigram_entropy);
+  for (const auto& [name, result] : trainer.last_evaluation())
+    for (const auto& [key, value] : result.metrics) {
+      const std::string label = key == "unigram_entropy" ? "word frequencies" : key;
+      text += str("\n", name == "valid" ? label : name + " " + key,
+                  std::string(label.size() < 16 ? 17 - label.size() : 1, ' '), value);
+    }
   if (progress.skipped > 0) text += str("\nskipped steps    ", progress.skipped);
   if (!trainer.traced()) return text;
   const double steps = trainer.step_seconds();

@@ -24,9 +24,10 @@ std::string state_after(Trainer::Outcome outcome) {
 void describe_start(Console& console, const Assembly& parts, const Trainer& trainer) {
   console.note(str(parts.config.name, ": ",
                    short_number(static_cast<double>(trainer.optimizer().parameter_count())),
-                   " parameters, ", short_number(static_cast<double>(parts.train->size())),
+                   " parameters, ", short_number(static_cast<double>(parts.data.train->size())),
                    " training samples of ", parts.length(), " tokens, ", parts.ctx.threads(),
                    parts.ctx.threads() == 1 ? " thread" : " threads"));
+  for (const std::string& note : parts.data.notes) console.note(note);
 }
 
 TrainResult dry_run(Assembly& parts, std::int64_t steps) {
@@ -79,8 +80,9 @@ TrainResult train(const TrainRequest& request) {
     return dry_run(*parts, request.dry_run);
   }
   const FoundRun found = find_run(config, request.run_directory, request.resume);
-  auto parts = assemble(config, AssembleFor::training);
-  if (found.checkpoint) check_vocabulary(found.checkpoint->directory, *parts);
+  auto parts = found.checkpoint
+                   ? assemble_for(found.checkpoint->directory, config, AssembleFor::training)
+                   : assemble(config, AssembleFor::training);
   const RunDirectory directory(found, config);
   return run_in(directory, *parts, found);
 }

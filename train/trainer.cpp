@@ -60,23 +60,13 @@ bool graphs_wanted(const Assembly& parts) {
          parts.config.cuda_graphs == CudaGraphs::automatic && !trace_wanted(parts.config);
 }
 
-data::LoaderOptions loader_options(const Assembly& parts, std::int64_t start_step) {
-  return {.micro_batch = parts.config.batch.per_device,
-          .global_batch = parts.config.batch.global,
-          .seed = parts.config.seed,
-          .shuffle = parts.shuffle(),
-          .threads = parts.loader_threads(),
-          .prefetch = parts.prefetch(),
-          .start_step = start_step};
-}
-
 }  // namespace
 
 Trainer::Trainer(Assembly& parts, RunOutput& output, const StoredCheckpoint* resume)
     : parts_(parts),
       output_(output),
       optimizer_(parts.ctx, parts.config.optimizer, parts.visit()),
-      micro_step_(parts.ctx, *parts.model, parts.config.seed, graphs_wanted(parts)),
+      micro_step_(parts.ctx, *parts.model, *parts.task, parts.config.seed, graphs_wanted(parts)),
       results_(parts.ctx.zeros({kUnsettled, kResults}, DType::f64)),
       begin_(Clock::now()) {
   if (resume) {
@@ -89,7 +79,7 @@ Trainer::Trainer(Assembly& parts, RunOutput& output, const StoredCheckpoint* res
     optimizer_.set_updates(progress_.step - progress_.skipped);
   }
   model::refresh_products(parts.ctx, *parts.model);
-  loader_ = std::make_unique<data::Loader>(*parts.train, loader_options(parts, progress_.step),
+  loader_ = std::make_unique<data::Loader>(*parts.data.train, parts.loader_options(progress_.step),
                                            make_host_pool());
   if (trace_wanted(parts.config)) parts.ctx.trace = &trace_;
 }
@@ -154,9 +144,10 @@ std::optional<Trainer::Step> Trainer::accumulate_gradients() {
     result.wait += seconds_since(asked);
     result.samples += batch.samples;
     result.tokens += batch.tokens;
-    if (batch.targets.count() == 0) continue;
+    const std::int64_t targets = parts_.task->targets(batch);
+    if (targets == 0) continue;
     micro_step_.run(batch, static_cast<std::uint64_t>(progress_.step * per_step + micro));
-    result.targets += static_cast<double>(batch.targets.count());
+    result.targets += static_cast<double>(targets);
   }
   return result;
 }
@@ -165,8 +156,9 @@ void Trainer::update(const Step& step) {
   const RunConfig& config = parts_.config;
   ORCHID_CHECK(step.targets > 0, "step ", step.number,
                ": no masked token in the whole batch; raise batch.global or task.mask_rate");
-  const double factor = schedule_factor(config.schedule, progress_.step * config.batch.global,
-                                        config.schedule.steps * config.batch.global);
+  const std::int64_t unit = config.schedule.epochs > 0 ? 1 : config.batch.global;
+  const double factor =
+      schedule_factor(config.schedule, progress_.step * unit, config.schedule.steps * unit);
   learning_rate_ = factor * config.optimizer.learning_rate;
   optimizer_.update(parts_.ctx, micro_step_.sums(), factor, 1 / step.targets, config.clip_norm);
   const std::int64_t row = std::ssize(unsettled_) * kResults;
@@ -232,16 +224,18 @@ void Trainer::log_metrics() {
   const Window& window = progress_.window;
   const double tokens_per_s = static_cast<double>(window.tokens) / window.seconds;
   MetricLine line{progress_.step, "train", {}};
-  line.values = {{"loss", window.loss / window.targets},
-                 {"accuracy", window.correct / window.targets},
-                 {"learning_rate", learning_rate_},
-                 {"grad_norm", grad_norm_},
-                 {"samples", static_cast<double>(progress_.samples)},
-                 {"tokens", static_cast<double>(progress_.tokens)},
-                 {"skipped", static_cast<double>(progress_.skipped)},
-                 {"tokens_per_s", tokens_per_s},
-                 {"data_wait_s", window.data_wait_s},
-                 {"elapsed_s", elapsed()}};
+  line.values = {{"loss", window.loss / window.targets}};
+  if (parts_.task->counts_hits())
+    line.values.emplace_back("accuracy", window.correct / window.targets);
+  const Metrics rest = {{"learning_rate", learning_rate_},
+                        {"grad_norm", grad_norm_},
+                        {"samples", static_cast<double>(progress_.samples)},
+                        {"tokens", static_cast<double>(progress_.tokens)},
+                        {"skipped", static_cast<double>(progress_.skipped)},
+                        {"tokens_per_s", tokens_per_s},
+                        {"data_wait_s", window.data_wait_s},
+                        {"elapsed_s", elapsed()}};
+  line.values.insert(line.values.end(), rest.begin(), rest.end());
   output_.metrics(line);
   output_.console().report(
       {progress_.step, window.loss / window.targets, learning_rate_, tokens_per_s});
@@ -251,7 +245,8 @@ void Trainer::log_metrics() {
 
 bool Trainer::evaluation_due() const {
   const std::int64_t step = progress_.step, every = parts_.config.evaluate_every;
-  if (!parts_.valid || !output_.directory() || step == 0 || progress_.evaluated_step == step)
+  if (parts_.data.valid.empty() || !output_.directory() || step == 0 ||
+      progress_.evaluated_step == step)
     return false;
   return step == last_step_ || (every > 0 && step % every == 0);
 }
@@ -259,34 +254,45 @@ bool Trainer::evaluation_due() const {
 bool Trainer::run_evaluation() {
   settle();
   Trace* const trace = std::exchange(parts_.ctx.trace, nullptr);  // it is of training steps alone
-  const Evaluation result = evaluate(parts_.ctx, *parts_.model, *parts_.valid,
-                                     {.micro_batch = parts_.config.batch.per_device,
-                                      .samples = parts_.config.evaluate_samples,
-                                      .threads = parts_.loader_threads()},
-                                     stop_requested);
+  std::vector<NamedEvaluation> results;
+  for (const EvaluationSet& set : parts_.data.valid) {
+    results.push_back({set.name, evaluate(parts_.ctx, *parts_.model, *parts_.task, *set.dataset,
+                                          parts_.evaluation_options(), stop_requested)});
+    if (!results.back().result.complete) break;
+  }
   parts_.ctx.trace = trace;
-  if (!result.complete) return false;
+  if (!results.back().result.complete) return false;
+  const double loss = results.front().result.loss;
   progress_.evaluated_step = progress_.step;
-  progress_.valid_loss = result.loss;
-  new_best_ = !progress_.best_valid_loss || result.loss < *progress_.best_valid_loss;
+  progress_.valid_loss = loss;
+  new_best_ = !progress_.best_valid_loss || loss < *progress_.best_valid_loss;
   if (new_best_) {
-    progress_.best_valid_loss = result.loss;
+    progress_.best_valid_loss = loss;
     progress_.best_step = progress_.step;
   }
-  output_.metrics({progress_.step,
-                   "valid",
-                   {{"loss", result.loss},
-                    {"accuracy", result.accuracy},
-                    {"targets", static_cast<double>(result.targets)},
-                    {"samples", static_cast<double>(progress_.samples)},
-                    {"tokens", static_cast<double>(progress_.tokens)},
-                    {"tokens_per_s", static_cast<double>(result.tokens) / result.seconds},
-                    {"elapsed_s", elapsed()}}});
-  output_.console().note(str("step ", progress_.step, ": validation loss ", result.loss,
-                             ", accuracy ", result.accuracy, " (unigram entropy ",
-                             result.unigram_entropy, ")", new_best_ ? "; the best so far" : ""));
-  last_evaluation_ = result;
+  for (const NamedEvaluation& named : results) log_evaluation(named);
+  last_evaluation_ = std::move(results);
   return true;
+}
+
+void Trainer::log_evaluation(const NamedEvaluation& named) {
+  const auto& [name, result] = named;
+  MetricLine line{progress_.step, name, {{"loss", result.loss}}};
+  std::string figures;
+  for (const auto& [key, value] : result.metrics) {
+    line.values.emplace_back(key, value);
+    figures += str(", ", key, " ", value);
+  }
+  const Metrics rest = {{"targets", static_cast<double>(result.targets)},
+                        {"samples", static_cast<double>(progress_.samples)},
+                        {"tokens", static_cast<double>(progress_.tokens)},
+                        {"tokens_per_s", static_cast<double>(result.tokens) / result.seconds},
+                        {"elapsed_s", elapsed()}};
+  line.values.insert(line.values.end(), rest.begin(), rest.end());
+  output_.metrics(line);
+  const bool first = name == parts_.data.valid.front().name;
+  output_.console().note(str("step ", progress_.step, ": ", name, " loss ", result.loss, figures,
+                             first && new_best_ ? "; the best so far" : ""));
 }
 
 bool Trainer::checkpoint_due() const {
@@ -303,7 +309,7 @@ void Trainer::save() {
   const CheckpointState state{parts_.config, progress_, program_version(), program_commit(), {}};
   output_.directory()->checkpoints().save(state, [&](const std::filesystem::path& directory) {
     return write_checkpoint_files(directory, parts_.visit(), optimizer_, progress_.step,
-                                  parts_.vocabulary);
+                                  parts_.data.vocabulary);
   });
   saved_step_ = progress_.step;
 }

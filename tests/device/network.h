@@ -6,6 +6,7 @@
 #include "tests/support/op_check.h"
 #include "train/micro_step.h"
 #include "train/optim/optimizer.h"
+#include "train/tasks/mlm.h"
 
 namespace orchid::test {
 
@@ -72,7 +73,7 @@ class Network {
         model_(model::build_model(ctx, config, 3)),
         optimizer_(ctx, {.learning_rate = 0.01, .epsilon = 1e-3, .weight_decay = 0.1},
                    [this](const model::Visitor& visitor) { model_->visit("", visitor); }),
-        micro_(ctx, *model_, 7, record) {
+        micro_(ctx, *model_, task_, 7, record) {
     enlarge(*model_);
     model::refresh_products(ctx, *model_);
   }
@@ -111,6 +112,7 @@ class Network {
   Context& ctx_;
   std::unique_ptr<model::Model> model_;
   train::Optimizer optimizer_;
+  train::MlmTask task_;
   train::MicroStep micro_;
 };
 

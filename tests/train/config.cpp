@@ -72,11 +72,12 @@ TEST_CASE("values of every kind are read", "[train][config]") {
 }
 
 TEST_CASE("an unknown key is refused with the nearest known one", "[train][config]") {
-  check_refused(R"("bacth": {})",
-                "reading x.json: bacth: unknown key; did you mean \"batch\"? known here: batch, "
-                "checkpoint, clip_norm, cuda_graphs, data, description, device, evaluate_every, "
-                "evaluate_samples, log_every, model, name, nonfinite, optimizer, precision, "
-                "schedule, seed, task, tf32, threads, trace");
+  check_refused(
+      R"("bacth": {})",
+      "reading x.json: bacth: unknown key; did you mean \"batch\"? known here: batch, "
+      "checkpoint, clip_norm, cuda_graphs, data, description, device, evaluate_every, "
+      "evaluate_samples, glue, init, log_every, model, name, nonfinite, optimizer, precision, "
+      "schedule, seed, task, tf32, threads, trace");
   check_refused(R"("batch": {"size": 3})",
                 "reading x.json: batch.size: unknown key; known here: global, per_device");
   check_refused(R"("batch": {"type": "x"})",
@@ -111,10 +112,11 @@ TEST_CASE("a value of the wrong type is refused with its path", "[train][config]
 TEST_CASE("the type of a section chooses its keys", "[train][config]") {
   check_refused(R"("task": {"type": "translation"})",
                 "reading x.json: task: the key appears twice in one object");
-  require_error([] { parse_config(R"({"task": {"type": "translation"}})", "x.json"); },
-                "reading x.json: task.type: expected mlm; got \"translation\"");
+  require_error(
+      [] { parse_config(R"({"task": {"type": "translation"}})", "x.json"); },
+      "reading x.json: task.type: expected mlm | classification | regression; got \"translation\"");
   require_error([] { parse_config(R"({"task": {"type": 3}})", "x.json"); },
-                "reading x.json: task.type: expected mlm; got 3");
+                "reading x.json: task.type: expected mlm | classification | regression; got 3");
   require_error([] { parse_config(R"({"task": "mlm"})", "x.json"); },
                 "reading x.json: task: expected an object {...}; got \"mlm\"");
 }

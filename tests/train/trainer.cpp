@@ -85,7 +85,8 @@ struct Fixture {
     auto bigram = std::make_unique<Bigram>(parts.ctx);
     model = bigram.get();
     parts.model = std::move(bigram);
-    parts.train = std::make_unique<Tokens>();
+    parts.task = make_task(parts.config.task);
+    parts.data.train = std::make_unique<Tokens>();
   }
   Array weight() const { return download(model->weight().value); }
 
@@ -201,8 +202,9 @@ TEST_CASE("evaluation weighs targets alike and knows the entropy of their freque
   Tensor row = run.model->weight().value;
   for (int k = 0; k < kVocabulary; ++k) row.data<float>()[k] = k == 2 ? 1.0f : 0.0f;
   for (const std::int64_t micro : {12, 5, 1}) {
-    const Evaluation all = evaluate(run.parts.ctx, *run.model, *run.parts.train,
-                                    {.micro_batch = micro, .samples = 0}, [] { return false; });
+    const Evaluation all =
+        evaluate(run.parts.ctx, *run.model, *run.parts.task, *run.parts.data.train,
+                 {.micro_batch = micro, .samples = 0}, [] { return false; });
     // Targets by token: rows 0..7 hold 1 2 3 1 2 3 1 2, rows 8..11 hold 3 1 2 3 of tokens 0..3.
     const double counts[] = {4, 3, 5, 4, 2, 3, 1, 2};
     double entropy = 0, loss = 0;
@@ -214,11 +216,14 @@ TEST_CASE("evaluation weighs targets alike and knows the entropy of their freque
     CHECK(all.targets == 24);
     CHECK(all.samples == 12);
     CHECK(all.loss == Approx(loss).epsilon(1e-6));
-    CHECK(all.accuracy == Approx(5.0 / 24));
-    CHECK(all.unigram_entropy == Approx(entropy).epsilon(1e-12));
+    CHECK(all.metric("accuracy") == Approx(5.0 / 24));
+    CHECK(all.metric("unigram_entropy") == Approx(entropy).epsilon(1e-12));
   }
-  const Evaluation some = evaluate(run.parts.ctx, *run.model, *run.parts.train,
-                                   {.micro_batch = 2, .samples = 3}, [] { return false; });
+  const Evaluation some =
+      evaluate(run.parts.ctx, *run.model, *run.parts.task, *run.parts.data.train,
+               {.micro_batch = 2, .samples = 3}, [] { return false; });
   CHECK(some.targets == 6);
-  CHECK(!evaluate(run.parts.ctx, *run.model, *run.parts.train, {}, [] { return true; }).complete);
+  CHECK(!evaluate(run.parts.ctx, *run.model, *run.parts.task, *run.parts.data.train, {}, [] {
+           return true;
+         }).complete);
 }

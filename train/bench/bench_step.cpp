@@ -1,5 +1,6 @@
 #include "train/bench/bench_step.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -15,8 +16,10 @@
 namespace orchid::train {
 namespace {
 
-/// Random tokens with every fifth of the positions masked, about the mean of the recipes.
-data::Batch random_batch(std::int64_t batch, std::int64_t length, std::int64_t vocabulary) {
+/// Random tokens. Masked language modelling: every fifth of the positions masked, about the mean of
+/// the recipes; else all of full length, of class or score 1.
+data::Batch random_batch(const TaskConfig& task, std::int64_t batch, std::int64_t length,
+                         std::int64_t vocabulary) {
   const Philox philox(1, RandomPurpose::test);
   const auto token = [&](std::int64_t i) {
     const auto words = philox.words(0, static_cast<std::uint64_t>(i));
@@ -28,6 +31,17 @@ data::Batch random_batch(std::int64_t batch, std::int64_t length, std::int64_t v
   result.inputs = Tensor::empty({batch, length}, DType::i32, host);
   for (std::int64_t i = 0; i < batch * length; ++i)
     result.inputs.data<std::int32_t>()[i] = token(i);
+  result.samples = batch;
+  result.tokens = batch * length;
+  if (!std::holds_alternative<MlmTaskConfig>(task)) {
+    result.lengths = Tensor::empty({batch}, DType::i32, host);
+    result.targets = Tensor::empty({batch}, DType::i32, host);
+    result.scores = Tensor::empty({batch}, DType::f32, host);
+    std::fill_n(result.lengths.data<std::int32_t>(), batch, static_cast<std::int32_t>(length));
+    std::fill_n(result.targets.data<std::int32_t>(), batch, 1);
+    std::fill_n(result.scores.data<float>(), batch, 1.0f);
+    return result;
+  }
   const std::int64_t count = std::max<std::int64_t>(1, batch * length / 5);
   result.positions = Tensor::empty({count}, DType::i32, host);
   result.targets = Tensor::empty({count}, DType::i32, host);
@@ -36,8 +50,6 @@ data::Batch random_batch(std::int64_t batch, std::int64_t length, std::int64_t v
         static_cast<std::int32_t>(m * batch * length / count);
     result.targets.data<std::int32_t>()[m] = token(-1 - m);
   }
-  result.samples = batch;
-  result.tokens = batch * length;
   return result;
 }
 
@@ -47,19 +59,20 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
   const RunConfig config = load_config(file, sets);
   const auto& bert = std::get<model::BertConfig>(config.model);
   Context ctx = make_context(config);
-  const auto network = model::build_model(ctx, config.model, config.seed);
+  const std::unique_ptr<Task> task = make_task(config.task);
+  const auto network = model::build_model(ctx, config.model, config.seed, task->head());
   Optimizer optimizer(ctx, config.optimizer,
                       [&](const model::Visitor& visitor) { network->visit("", visitor); });
   model::refresh_products(ctx, *network);
   StepResult result;
   result.config = config.name;
   result.batch = config.batch.per_device;
-  result.length = bert.length;
+  result.length = loading_of(config.data).length;
   result.device = str(ctx.device());
   result.precision = name_of(ctx.compute());
   result.threads = ctx.threads();
-  const data::Batch batch = random_batch(result.batch, result.length, bert.vocabulary);
-  result.targets = batch.targets.count();
+  const data::Batch batch = random_batch(config.task, result.batch, result.length, bert.vocabulary);
+  result.targets = task->targets(batch);
   const double mean = 1 / static_cast<double>(result.targets);
   std::uint64_t steps = 0;
   const auto step_with = [&](MicroStep& micro) {
@@ -69,7 +82,7 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
     optimizer.update(ctx, micro.sums(), 1, mean, 1);
   };
   const bool record = result.device != "cpu" && config.cuda_graphs == CudaGraphs::automatic;
-  MicroStep fast(ctx, *network, config.seed, record);
+  MicroStep fast(ctx, *network, *task, config.seed, record);
   result.step = time_work(ctx, [&] { step_with(fast); });
   result.peak_bytes = peak_bytes(ctx);
   result.tokens_per_s =
@@ -78,7 +91,7 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
   Trace trace;
   ctx.trace = &trace;
   constexpr int kTraced = 5;
-  MicroStep traced(ctx, *network, config.seed, false);
+  MicroStep traced(ctx, *network, *task, config.seed, false);
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < kTraced; ++i) step_with(traced);
   const std::chrono::duration<double, std::milli> elapsed =
@@ -90,7 +103,7 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
 
   const model::Plan plan =
       model::plan_model(config.model, result.batch, result.length, result.targets,
-                        {ctx.compute(), ctx.device().type == DeviceType::cuda});
+                        {ctx.compute(), ctx.device().type == DeviceType::cuda, task->head()});
   result.flops = plan.forward_flops + plan.backward_flops;
   result.bytes = plan.bytes_moved;
   result.copy_gb_s = measure_copy_gb_s(ctx);

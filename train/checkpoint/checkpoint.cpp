@@ -1,9 +1,11 @@
 #include "train/checkpoint/checkpoint.h"
 
 #include <algorithm>
+#include <set>
 
 #include "data/io/atomic_file.h"
 #include "data/io/checksum.h"
+#include "train/optim/pattern.h"
 
 namespace orchid::train {
 namespace {
@@ -63,6 +65,31 @@ std::map<std::string, WrittenFile> write_checkpoint_files(const fs::path& direct
 
 void load_model(const fs::path& checkpoint, const VisitModel& visit) {
   load_tensors(checkpoint / kModelFile, model_tensors(visit));
+}
+
+LoadReport load_matching(const fs::path& checkpoint, const VisitModel& visit,
+                         const std::vector<std::string>& fresh) {
+  const SafetensorsFile file = SafetensorsFile::open(checkpoint / kModelFile);
+  LoadReport report;
+  std::set<std::string> names;
+  for (NamedTensor& named : model_tensors(visit)) {
+    names.insert(named.name);
+    const bool wanted = std::none_of(fresh.begin(), fresh.end(), [&](const std::string& pattern) {
+      return matches(pattern, named.name);
+    });
+    if (wanted && file.find(named.name)) {
+      with_context("init.fresh may name what is not to be loaded",
+                   [&] { file.read(named.name, named.tensor); });
+      report.loaded.push_back(named.name);
+    } else {
+      report.fresh.push_back(named.name);
+    }
+  }
+  for (const SafetensorsEntry& entry : file.entries())
+    if (!names.contains(entry.name)) report.unused.push_back(entry.name);
+  ORCHID_CHECK_INPUT(!report.loaded.empty(), checkpoint.string(),
+                     ": no tensor of it is part of this model");
+  return report;
 }
 
 void load_optimizer(const fs::path& checkpoint, const Optimizer& optimizer) {

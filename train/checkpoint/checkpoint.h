@@ -23,6 +23,19 @@ std::map<std::string, WrittenFile> write_checkpoint_files(const std::filesystem:
 /// Reads every parameter and buffer; a file with other tensors than the model's is an input_data
 /// Error that names the first difference.
 void load_model(const std::filesystem::path& checkpoint, const VisitModel&);
+
+/// What load_matching did with each tensor, by name.
+struct LoadReport {
+  std::vector<std::string> loaded;  ///< taken from the checkpoint
+  std::vector<std::string> fresh;   ///< of the model, and left as they were
+  std::vector<std::string> unused;  ///< of the checkpoint alone
+};
+
+/// Reads the parameters and buffers that checkpoint and model have in common, but for those that a
+/// pattern of `fresh` matches. The same name with another shape is an input_data Error.
+LoadReport load_matching(const std::filesystem::path& checkpoint, const VisitModel&,
+                         const std::vector<std::string>& fresh);
+
 void load_optimizer(const std::filesystem::path& checkpoint, const Optimizer&);
 
 /// Reads all files and compares checksums; throws an input_data Error naming the damaged file.

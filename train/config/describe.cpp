@@ -48,10 +48,24 @@ class Describer {
   void add(const std::string& path, const std::optional<double>&, const char* meaning) {
     put(path, "number or absent", Json(), meaning);
   }
-  template <class T>
-  void add(const std::string& path, const std::vector<T>&, const char* meaning) {
+  template <FieldList Struct>
+  void add(const std::string& path, const std::optional<Struct>&, const char* meaning) {
+    put(path, "object or absent", Json(), meaning);
+    section(path, Struct{});
+  }
+  template <FieldList Struct>
+  void add(const std::string& path, const std::vector<Struct>&, const char* meaning) {
     put(path, "list", Json::array(), meaning);
-    section(path + "[]", T{});
+    section(path + "[]", Struct{});
+  }
+  template <class T>
+  void add(const std::string& path, const std::vector<T>& value, const char* meaning) {
+    put(path, "list", Json(value), meaning);
+  }
+  template <FieldList Struct>
+  void add(const std::string& path, const std::map<std::string, Struct>&, const char* meaning) {
+    put(path, "object", Json(), meaning);
+    section(path + ".NAME", Struct{});
   }
   template <FieldList Struct>
   void add(const std::string& path, const Struct& value, const char* meaning) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -96,17 +97,47 @@ void read_json(const Json& json, const std::string& path, std::variant<Alternati
   std::visit([&](auto& alternative) { read_json(json, path, alternative, true); }, value);
 }
 
+/// "a,b" or 3 as the list it stands for.
+template <class T>
+Json listed(const Json& json) {
+  Json list = Json::array();
+  const std::string text = json.is_string() ? json.get<std::string>() : json.dump();
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string part = text.substr(begin, end - begin);
+    if constexpr (std::is_same_v<T, std::string>) {
+      list.push_back(part);
+    } else {
+      list.push_back(Json::accept(part) ? Json::parse(part) : Json(part));
+    }
+    begin = end + 1;
+  }
+  return list;
+}
+
 template <class T>
 void read_json(const Json& json, const std::string& path, std::optional<T>& value) {
   value.emplace();
   read_json(json, path, *value);
 }
 
+/// Lists of plain values are also read from text with commas, as `--set glue.tasks=cola,rte` has
+/// it, and from a single value.
 template <class T>
 void read_json(const Json& json, const std::string& path, std::vector<T>& value) {
+  if constexpr (!FieldList<T>) {
+    if (json.is_string() || json.is_number()) return read_json(listed<T>(json), path, value);
+  }
   if (!json.is_array()) expected(path, "a list [...]", json);
   value.assign(json.size(), T{});
   for (std::size_t i = 0; i < value.size(); ++i) read_json(json[i], child(path, str(i)), value[i]);
+}
+
+/// Sections by name.
+template <class T>
+void read_json(const Json& json, const std::string& path, std::map<std::string, T>& value) {
+  if (!json.is_object()) expected(path, "an object {...}", json);
+  for (const auto& [key, section] : json.items()) read_json(section, child(path, key), value[key]);
 }
 
 template <class T, std::size_t N>

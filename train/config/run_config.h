@@ -1,7 +1,7 @@
 #pragma once
 
 #include "model/config.h"
-#include "train/config/sections.h"
+#include "train/config/glue_section.h"
 
 namespace orchid {
 namespace train {
@@ -23,6 +23,7 @@ struct RunConfig {
   model::ModelConfig model;
   TaskConfig task;
   DataConfig data;
+  InitConfig init;
   OptimizerConfig optimizer;
   ScheduleConfig schedule;
   BatchConfig batch;
@@ -33,6 +34,7 @@ struct RunConfig {
   CheckpointConfig checkpoint;
   std::int64_t log_every = 10;
   bool trace = false;
+  std::optional<GlueConfig> glue;
 
   template <class Self, class Field>
   static void fields(Self& self, Field&& field) {
@@ -50,6 +52,7 @@ struct RunConfig {
     field("model", self.model, "the network; chosen by model.type");
     field("task", self.task, "what it learns; chosen by task.type");
     field("data", self.data, "what it learns from; chosen by data.type");
+    field("init", self.init, "what the parameters start from");
     field("optimizer", self.optimizer, "how parameters are updated");
     field("schedule", self.schedule, "length of the run and course of the learning rate");
     field("batch", self.batch, "samples of a step");
@@ -63,6 +66,7 @@ struct RunConfig {
     field("checkpoint", self.checkpoint, "when to save, and what to keep");
     field("log_every", self.log_every, "steps between lines of metrics");
     field("trace", self.trace, "time per op in summary.json; also by ORCHID_TRACE=1");
+    field("glue", self.glue, "for `orchid glue`: the runs to make of this configuration");
   }
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/core/enum_names.h"
+#include "model/config_enums.h"
 
 namespace orchid {
 namespace train {
@@ -31,7 +32,37 @@ struct MlmTaskConfig {
           "the same in evaluation, one fixed draw");
   }
 };
-using TaskConfig = std::variant<MlmTaskConfig>;
+
+/// One class a sample: cross entropy over a pooled head (spec bert_glue 1.6).
+struct ClassificationTaskConfig {
+  static constexpr const char* type = "classification";
+  std::int64_t classes = 2;
+  std::vector<std::string> labels = {};
+  model::Pooling pooling = model::Pooling::first;
+  double dropout = 0.1;
+
+  template <class Self, class Field>
+  static void fields(Self& self, Field&& field) {
+    field("classes", self.classes, "number of classes");
+    field("labels", self.labels, "their names, in the order of the classes; may be empty");
+    field("pooling", self.pooling, "what stands for a sample: its first position, or the mean");
+    field("dropout", self.dropout, "dropout before the classifier");
+  }
+};
+
+/// One number a sample: squared error over a pooled head.
+struct RegressionTaskConfig {
+  static constexpr const char* type = "regression";
+  model::Pooling pooling = model::Pooling::first;
+  double dropout = 0.1;
+
+  template <class Self, class Field>
+  static void fields(Self& self, Field&& field) {
+    field("pooling", self.pooling, "what stands for a sample: its first position, or the mean");
+    field("dropout", self.dropout, "dropout before the last layer");
+  }
+};
+using TaskConfig = std::variant<MlmTaskConfig, ClassificationTaskConfig, RegressionTaskConfig>;
 
 /// Folders of token shards, as `orchid data tokenize` writes them.
 struct TextShardsConfig {
@@ -53,7 +84,33 @@ struct TextShardsConfig {
     field("prefetch", self.prefetch, "batches kept ready");
   }
 };
-using DataConfig = std::variant<TextShardsConfig>;
+
+/// One of the sets of GLUE, from the folder of the official download.
+struct GlueDataConfig {
+  static constexpr const char* type = "glue";
+  std::string directory;
+  std::string task;
+  std::string vocabulary;
+  std::int64_t length = 128;
+  std::int64_t train_rows = 0;
+  bool shuffle = true;
+  std::int64_t threads = 1;
+  std::int64_t prefetch = 4;
+
+  template <class Self, class Field>
+  static void fields(Self& self, Field&& field) {
+    field("directory", self.directory, "folder that holds CoLA/, SST-2/, ...");
+    field("task", self.task, "cola | sst2 | mrpc | qqp | stsb | mnli | qnli | rte | wnli");
+    field("vocabulary", self.vocabulary,
+          "vocab.txt; empty: that of the checkpoint the run starts from");
+    field("length", self.length, "tokens of a sample, L");
+    field("train_rows", self.train_rows, "train on so many rows, drawn by the seed; 0: all");
+    field("shuffle", self.shuffle, "a new order of the training samples each epoch");
+    field("threads", self.threads, "threads that prepare batches; 0: the training thread does");
+    field("prefetch", self.prefetch, "batches kept ready");
+  }
+};
+using DataConfig = std::variant<TextShardsConfig, GlueDataConfig>;
 
 /// Overrides for the parameters whose path a pattern matches; the first matching group counts.
 struct OptimizerGroupConfig {
@@ -90,19 +147,36 @@ struct OptimizerConfig {
   }
 };
 
-/// Factor on the learning rate by samples seen.
+/// Factor on the learning rate by samples seen, or by steps where the length is given in epochs.
 struct ScheduleConfig {
   ScheduleKind type = ScheduleKind::linear;
   std::int64_t steps = 70000;
   double warmup_fraction = 0.06;
   double final_fraction = 0.02;
+  std::int64_t epochs = 0;
 
   template <class Self, class Field>
   static void fields(Self& self, Field&& field) {
     field("type", self.type, "how the rate falls after the linear warm-up");
     field("steps", self.steps, "optimizer steps of the run");
+    field("epochs", self.epochs,
+          "length of the run in passes over the training data, instead of steps; each ends with a "
+          "smaller step for the samples that are left");
     field("warmup_fraction", self.warmup_fraction, "share of the run that warms up from 0");
     field("final_fraction", self.final_fraction, "last learning rate over the peak");
+  }
+};
+
+/// Where the values of the parameters come from, instead of being drawn.
+struct InitConfig {
+  std::string checkpoint;
+  std::vector<std::string> fresh = {"head.classifier.*"};
+
+  template <class Self, class Field>
+  static void fields(Self& self, Field&& field) {
+    field("checkpoint", self.checkpoint,
+          "run or checkpoint whose parameters start this run, as far as it has them; empty: none");
+    field("fresh", self.fresh, "patterns of parameters to draw anew all the same");
   }
 };
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/text/glue.h"
 #include "kernels/core/error.h"
 #include "train/config/run_config.h"
 
@@ -44,13 +45,85 @@ void check_task(const MlmTaskConfig& task) {
     ORCHID_CHECK_USAGE(rate > 0 && rate <= 1, key, ": expected a number in (0, 1], got ", rate);
 }
 
-void check_data(const TextShardsConfig& data) {
+void check_dropout(double dropout) {
+  ORCHID_CHECK_USAGE(dropout >= 0 && dropout < 1, "task.dropout: expected a number in [0, 1), got ",
+                     dropout);
+}
+
+void check_task(const ClassificationTaskConfig& task) {
+  at_least("task.classes", task.classes, 2);
+  ORCHID_CHECK_USAGE(task.labels.empty() || std::ssize(task.labels) == task.classes,
+                     "task.labels: expected ", task.classes, ", as task.classes says, got ",
+                     task.labels.size());
+  check_dropout(task.dropout);
+}
+
+void check_task(const RegressionTaskConfig& task) {
+  check_dropout(task.dropout);
+}
+
+void check_loading(std::int64_t length, std::int64_t threads, std::int64_t prefetch) {
+  at_least("data.length", length, 1);
+  at_least("data.threads", threads, 0);
+  at_most("data.threads", threads, 256);
+  at_least("data.prefetch", prefetch, 1);
+  at_most("data.prefetch", prefetch, 1024);
+}
+
+void check_data(const TextShardsConfig& data, const RunConfig& config) {
   ORCHID_CHECK_USAGE(!data.train.empty(), "data.train: required, and missing");
-  at_least("data.length", data.length, 1);
-  at_least("data.threads", data.threads, 0);
-  at_most("data.threads", data.threads, 256);
-  at_least("data.prefetch", data.prefetch, 1);
-  at_most("data.prefetch", data.prefetch, 1024);
+  ORCHID_CHECK_USAGE(std::holds_alternative<MlmTaskConfig>(config.task),
+                     "task.type: data.type text_shards has no labels: expected mlm");
+  check_loading(data.length, data.threads, data.prefetch);
+}
+
+/// What the labels of a task of GLUE ask of `task`. Where a `glue` section makes the runs, it also
+/// chooses the task.
+void check_data(const GlueDataConfig& data, const RunConfig& config) {
+  ORCHID_CHECK_USAGE(!data.directory.empty(), "data.directory: required, and missing");
+  check_loading(data.length, data.threads, data.prefetch);
+  at_least("data.train_rows", data.train_rows, 0);
+  if (config.glue) return;
+  ORCHID_CHECK_USAGE(!data.task.empty(), "data.task: required, and missing");
+  const data::GlueTask& set = data::glue_task(data.task);
+  const auto classes = static_cast<std::int64_t>(set.labels.size());
+  const auto* task = std::get_if<ClassificationTaskConfig>(&config.task);
+  ORCHID_CHECK_USAGE(classes == 0 ? std::holds_alternative<RegressionTaskConfig>(config.task)
+                                  : task && task->classes == classes,
+                     "task: data.task ", data.task,
+                     classes == 0 ? " needs type regression"
+                                  : str(" needs type classification with ", classes, " classes"));
+}
+
+void check_glue(const RunConfig& config) {
+  ORCHID_CHECK_USAGE(std::holds_alternative<GlueDataConfig>(config.data),
+                     "glue: needs data.type glue");
+  const GlueConfig& glue = *config.glue;
+  ORCHID_CHECK_USAGE(!glue.recipes.empty(), "glue.recipes: expected one for each task, none given");
+  const auto known = [](const std::string& path, const std::string& task) {
+    with_context(path, [&] { return &data::glue_task(task); });
+    ORCHID_CHECK_USAGE(task != "ax", path,
+                       ": ax has no training data; it is predicted with the model of mnli");
+  };
+  for (const auto& [task, recipe] : glue.recipes) {
+    const std::string path = "glue.recipes." + task;
+    known(path, task);
+    at_least((path + ".epochs").c_str(), recipe.epochs, 1);
+    at_least((path + ".batch").c_str(), recipe.batch, 1);
+    at_least((path + ".evaluate_every").c_str(), recipe.evaluate_every, 0);
+    at_least((path + ".train_rows").c_str(), recipe.train_rows, 0);
+    not_negative(path + ".learning_rate", recipe.learning_rate);
+    not_negative(path + ".weight_decay", recipe.weight_decay);
+    ORCHID_CHECK_USAGE(!recipe.seeds.empty(), path, ".seeds: expected at least one");
+  }
+  for (const std::string& task : glue.tasks) {
+    known("glue.tasks", task);
+    ORCHID_CHECK_USAGE(glue.recipes.contains(task), "glue.tasks: ", task,
+                       " has no recipe; add glue.recipes.", task);
+  }
+  for (const std::string& task : glue.from_mnli) known("glue.from_mnli", task);
+  at_least("glue.workers", glue.workers, 0);
+  at_most("glue.workers", glue.workers, 1024);
 }
 
 void check_optimizer(const OptimizerConfig& optimizer) {
@@ -73,6 +146,7 @@ void check_optimizer(const OptimizerConfig& optimizer) {
 void check_schedule(const ScheduleConfig& schedule, const BatchConfig& batch) {
   at_least("schedule.steps", schedule.steps, 1);
   at_most("schedule.steps", schedule.steps, std::int64_t{1} << 32);
+  at_least("schedule.epochs", schedule.epochs, 0);
   in_range("schedule.warmup_fraction", schedule.warmup_fraction, 0, 1, "[0, 1]");
   in_range("schedule.final_fraction", schedule.final_fraction, 0, 1, "[0, 1]");
   at_least("batch.global", batch.global, 1);
@@ -89,13 +163,17 @@ void check_cadence(const RunConfig& config) {
   at_least("checkpoint.keep", config.checkpoint.keep, 1);
 }
 
-void check_across(const model::BertConfig& bert, const TextShardsConfig& data,
-                  const CheckpointConfig& checkpoint) {
-  ORCHID_CHECK_USAGE(data.length <= bert.length,
+void check_length(const model::BertConfig& bert, std::int64_t length) {
+  ORCHID_CHECK_USAGE(length <= bert.length,
                      "data.length: expected at most model.length = ", bert.length, ", got ",
-                     data.length);
-  ORCHID_CHECK_USAGE(!checkpoint.best || !data.valid.empty(),
-                     "checkpoint.best: needs validation data, and data.valid is empty");
+                     length);
+}
+
+bool has_validation(const TextShardsConfig& data) {
+  return !data.valid.empty();
+}
+bool has_validation(const GlueDataConfig&) {
+  return true;
 }
 
 }  // namespace
@@ -106,14 +184,18 @@ void validate(const RunConfig& config) {
   at_most("threads", config.threads, 1024);
   model::validate(config.model);
   std::visit([](const auto& task) { check_task(task); }, config.task);
-  std::visit([](const auto& data) { check_data(data); }, config.data);
+  std::visit([&](const auto& data) { check_data(data, config); }, config.data);
   check_optimizer(config.optimizer);
   check_schedule(config.schedule, config.batch);
   not_negative("clip_norm", config.clip_norm);
   check_cadence(config);
-  std::visit(
-      [&](const auto& bert, const auto& data) { check_across(bert, data, config.checkpoint); },
-      config.model, config.data);
+  std::visit([](const auto& bert, const auto& data) { check_length(bert, data.length); },
+             config.model, config.data);
+  ORCHID_CHECK_USAGE(
+      !config.checkpoint.best ||
+          std::visit([](const auto& data) { return has_validation(data); }, config.data),
+      "checkpoint.best: needs validation data, and data.valid is empty");
+  if (config.glue) check_glue(config);
 }
 
 }  // namespace orchid::train

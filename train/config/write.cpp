@@ -33,6 +33,12 @@ class ConfigWriter {
     members(value);
     json_.end_object();
   }
+  template <class T>
+  void write(const std::map<std::string, T>& sections) {
+    json_.begin_object();
+    for (const auto& [key, section] : sections) member(key.c_str(), section);
+    json_.end_object();
+  }
   template <class... Alternatives>
   void write(const std::variant<Alternatives...>& value) {
     std::visit(

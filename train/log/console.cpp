@@ -64,7 +64,12 @@ void Console::progress(const Status& status) {
   const Clock::time_point now = Clock::now();
   if (line_open_ && now - last_shown_ < std::chrono::milliseconds(100)) return;
   last_shown_ = now;
-  std::fprintf(stderr, "\r\033[K%s", text_of(status).c_str());
+  line(text_of(status));
+}
+
+void Console::line(const std::string& text) {
+  if (!terminal_) return;
+  std::fprintf(stderr, "\r\033[K%s", text.c_str());
   line_open_ = true;
 }
 

@@ -33,6 +33,8 @@ class Console {
   /// With each line of metrics: a line of its own where stderr is no terminal.
   void report(const Status&);
   void note(const std::string& text);
+  /// On a terminal, text in the line that is rewritten; nothing elsewhere.
+  void line(const std::string& text);
 
  private:
   std::string text_of(const Status&) const;

@@ -23,7 +23,7 @@ bool stays(const std::string& line, std::int64_t last_step, bool drop_valid) {
   const char* digits = line.data() + kBegin.size();
   const auto [end, failed] = std::from_chars(digits, line.data() + line.size(), step);
   if (failed != std::errc{} || step > last_step) return false;
-  const bool valid = std::string_view(end).starts_with(",\"split\":\"valid\"");
+  const bool valid = std::string_view(end).starts_with(",\"split\":\"valid");
   return !(drop_valid && valid && step == last_step);
 }
 

@@ -23,8 +23,8 @@ std::string to_json(const MetricLine&);
 /// The metrics of a run, a JSON object a line; each line reaches the file at once.
 class MetricsFile {
  public:
-  /// Opens or creates the file. Lines after `last_step` go, and with `drop_valid` those of split
-  /// "valid" at that step too; so does a line cut short.
+  /// Opens or creates the file. Lines after `last_step` go, and with `drop_valid` those of splits
+  /// "valid..." at that step too; so does a line cut short.
   MetricsFile(const std::filesystem::path&, std::int64_t last_step, bool drop_valid = false);
 
   void write(const MetricLine&);

@@ -1,9 +1,8 @@
 #include "train/tasks/mlm.h"
 
 #include <algorithm>
-
-#include "kernels/ops/arithmetic.h"
-#include "kernels/ops/cross_entropy.h"
+#include <cmath>
+#include <map>
 
 namespace orchid::train {
 namespace {
@@ -21,23 +20,31 @@ Tensor padded(const Tensor& values, std::int64_t count) {
   return result;
 }
 
-/// (B, L) u8: 1 where the row's token is one.
-Tensor padding_mask(const Tensor& lengths, std::int64_t length) {
-  const std::int64_t rows = lengths.count();
-  Tensor result = Tensor::empty({rows, length}, DType::u8, make_host_pool());
-  auto* mask = result.data<std::uint8_t>();
-  const auto* used = lengths.data<std::int32_t>();
-  for (std::int64_t row = 0; row < rows; ++row)
-    for (std::int64_t i = 0; i < length; ++i) *mask++ = i < used[row] ? 1 : 0;
-  return result;
-}
+class MlmMetrics final : public TaskMetrics {
+ public:
+  void add(const data::Batch& batch, const Tensor&) override {
+    const auto* targets = batch.targets.data<std::int32_t>();
+    for (std::int64_t i = 0; i < batch.targets.count(); ++i) ++counts_[targets[i]];
+  }
+  Metrics values(const Score& total) const override {
+    double entropy = 0;
+    for (const auto& [id, count] : counts_) {
+      const double share = static_cast<double>(count) / total.targets;
+      entropy -= share * std::log(share);
+    }
+    return {{"accuracy", total.correct / total.targets}, {"unigram_entropy", entropy}};
+  }
+
+ private:
+  std::map<std::int32_t, std::int64_t> counts_;
+};
 
 }  // namespace
 
-MlmBatch mlm_batch(const Context& ctx, const data::Batch& batch) {
-  MlmBatch result{{batch.inputs, batch.segments, {}, batch.positions}, batch.targets};
-  if (batch.lengths.defined())
-    result.input.mask = padding_mask(batch.lengths, batch.inputs.shape()[1]);
+TaskBatch MlmTask::prepare(const Context& ctx, const data::Batch& batch) const {
+  TaskBatch result{{batch.inputs, batch.segments,
+                    padding_mask(batch.lengths, batch.inputs.shape()[1]), batch.positions},
+                   batch.targets};
   if (ctx.device().type == DeviceType::cuda) {
     const std::int64_t count = batch.positions.count();
     const std::int64_t rounded = (count + kRowMultiple - 1) / kRowMultiple * kRowMultiple;
@@ -47,27 +54,8 @@ MlmBatch mlm_batch(const Context& ctx, const data::Batch& batch) {
   return result;
 }
 
-MlmBatch to_device(const Context& ctx, const MlmBatch& batch) {
-  const std::shared_ptr<Memory>& memory = ctx.memory();
-  const model::Input& input = batch.input;
-  return {{to_memory(input.ids, memory), to_memory(input.segments, memory),
-           to_memory(input.mask, memory), to_memory(input.rows, memory)},
-          to_memory(batch.targets, memory)};
-}
-
-void add_score(Context& ctx, Tensor& logits, const Tensor& targets, bool gradient, Tensor& sums) {
-  const std::int64_t count = targets.count();
-  Tensor loss = ctx.empty({count}, DType::f64), correct = ctx.empty({count}, DType::i32);
-  ops::CrossEntropy op{
-      .logits = logits, .targets = targets, .loss = loss, .correct = correct, .dlogits = {}};
-  if (gradient) op.dlogits = logits;
-  run(ctx, op);
-  run(ctx, ops::AddScore{.loss = loss, .correct = correct, .sums = sums});
-}
-
-Score read_score(const Tensor& sums, double targets) {
-  const std::vector<double> values = values_of(sums);
-  return {values[0], values[1], targets};
+std::unique_ptr<TaskMetrics> MlmTask::metrics() const {
+  return std::make_unique<MlmMetrics>();
 }
 
 }  // namespace orchid::train

@@ -1,36 +1,26 @@
 #pragma once
 
-#include "data/dataset.h"
-#include "kernels/core/context.h"
-#include "model/model.h"
+#include "train/tasks/task.h"
 
 namespace orchid::train {
 
-/// Sums over the masked tokens of micro-batches; the mean is taken once, by whoever has them all.
-struct Score {
-  double loss = 0;  ///< nats
-  double correct = 0;
-  double targets = 0;
+/// Masked language modelling: the pieces at the masked positions, by cross entropy over the
+/// vocabulary.
+class MlmTask final : public Task {
+ public:
+  model::HeadConfig head() const override { return model::MlmHeadConfig{}; }
+  std::int64_t targets(const data::Batch& batch) const override { return batch.targets.count(); }
+  /// On a GPU the number of rows is rounded up with rows of -1, which count for nothing: then few
+  /// shapes occur, whatever was masked.
+  TaskBatch prepare(const Context&, const data::Batch&) const override;
+  void add_score(Context& ctx, Tensor& outputs, const Tensor& targets, bool gradient,
+                 Tensor& sums) const override {
+    add_cross_entropy(ctx, outputs, targets, gradient, sums);
+  }
+  /// accuracy: share of targets with the largest logit; unigram_entropy: of the targets' own
+  /// frequencies, what knowing them alone gives.
+  std::unique_ptr<TaskMetrics> metrics() const override;
+  bool counts_hits() const override { return true; }
 };
-
-/// What the model reads of a batch, and the targets (M) i32 of its rows.
-struct MlmBatch {
-  model::Input input;
-  Tensor targets;
-};
-
-/// The batch in host memory. On a GPU the number of rows is rounded up with rows of -1, which count
-/// for nothing: then few shapes occur, whatever was masked.
-MlmBatch mlm_batch(const Context&, const data::Batch&);
-
-/// The same batch in the context's memory.
-MlmBatch to_device(const Context&, const MlmBatch&);
-
-/// sums (2) f64 += {loss, hits} of the logits (M, V) at the targets. With `gradient` the logits
-/// become the gradient of the summed loss.
-void add_score(Context&, Tensor& logits, const Tensor& targets, bool gradient, Tensor& sums);
-
-/// Reads what add_score summed; waits for a device.
-Score read_score(const Tensor& sums, double targets);
 
 }  // namespace orchid::train

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/text/glue.h"
+#include "data/text/labelled_text.h"
+#include "data/text/vocabulary.h"
+#include "train/config/run_config.h"
+
+namespace orchid::train {
+
+/// A data set to judge a model by.
+struct EvaluationSet {
+  std::string name;  ///< as its figures are labelled: "valid", "valid_mismatched"
+  std::unique_ptr<data::Dataset> dataset;
+};
+
+/// The data a configuration names.
+struct OpenedData {
+  std::unique_ptr<data::Dataset> train;  ///< null unless asked for
+  std::vector<EvaluationSet> valid;      ///< the first counts for the best checkpoint
+  std::string vocabulary;                ///< content of vocab.txt
+  std::vector<std::string> notes;        ///< what was odd about the files
+};
+
+enum class OpenFor { training, evaluation };
+
+/// `vocabulary`: that of the checkpoint the model comes from, or empty. Throws usage Errors for
+/// keys that do not fit the data, input_data Errors for data that are not there or damaged.
+OpenedData open_data(const RunConfig&, OpenFor, const std::string& vocabulary);
+
+/// One part ("test", "test_mismatched", ...) of a task of GLUE, without labels, as the
+/// configuration encodes text.
+std::unique_ptr<data::LabelledText> open_unlabelled(const RunConfig&, const data::GlueTask&,
+                                                    const std::string& part,
+                                                    const std::string& vocabulary);
+
+/// The pieces of vocab.txt's content; `origin` names it in errors.
+data::Vocabulary vocabulary_of(const std::string& text, const std::string& origin);
+
+/// Tokens of a sample, and how samples are fetched.
+struct LoadingKeys {
+  std::int64_t length = 0;
+  std::int64_t threads = 0;
+  std::int64_t prefetch = 0;
+  bool shuffle = true;
+};
+LoadingKeys loading_of(const DataConfig&);
+
+}  // namespace orchid::train

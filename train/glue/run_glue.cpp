@@ -1,0 +1,124 @@
+#include "train/glue/run_glue.h"
+
+#include <csignal>
+
+#include "data/io/atomic_file.h"
+#include "train/assemble.h"
+#include "train/config/load.h"
+#include "train/glue/outcome.h"
+#include "train/glue/predictions.h"
+#include "train/glue/queue.h"
+#include "train/glue/report.h"
+#include "train/log/console.h"
+#include "train/run_directory.h"
+#include "train/signals.h"
+
+namespace orchid::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kInterrupted = 130;
+
+/// Reads every file of a task that a run will read, so that what is wrong with them is said now.
+std::int64_t count_rows(const std::string& folder, const std::string& task, Console& console) {
+  const data::GlueTask& set = data::glue_task(task);
+  if (!fs::is_directory(fs::path(folder) / set.directory)) return 0;
+  std::int64_t rows = 0;
+  for (const data::GluePart& part : set.parts) {
+    if (part.name.starts_with("test")) continue;
+    const data::GlueRows read = data::read_glue(set, folder, part.name);
+    for (const std::string& note : read.notes) console.note(note);
+    if (part.name == "train") rows = std::ssize(read.examples);
+  }
+  return rows;
+}
+
+/// Starts the first run in memory, on the CPU, and gives it up: a checkpoint that does not fit, or
+/// a vocabulary that is missing, shows here.
+void rehearse(const RunConfig& first, Console& console) {
+  RunConfig config = first;
+  config.device = "cpu";
+  config.precision = Precision::f32;
+  const auto parts = assemble(config, AssembleFor::evaluation);
+  if (!config.init.checkpoint.empty()) console.note(parts->data.notes.back());
+}
+
+/// The runs as they stand, for DIR/glue.json and, read back with their results, for the tables.
+GlueOutcome outcome_of(const RunConfig& config, const GluePlan& plan) {
+  GlueOutcome outcome{config.name, {}, plan.notes};
+  for (const PlannedRun& planned : plan.runs) outcome.runs.push_back(planned.run);
+  return outcome;
+}
+
+GlueSummary write_results(const fs::path& directory) {
+  const GlueSummary summary = summarise(read_outcome(directory));
+  data::write_file(directory / "results.json", results_json(summary) + "\n");
+  data::write_file(directory / "results.md", results_markdown(summary));
+  write_glue_report(directory, summary);
+  return summary;
+}
+
+/// A directory that is empty, or a protocol's own.
+void check_directory(const fs::path& directory) {
+  if (!fs::exists(directory) || fs::exists(directory / "glue.json")) return;
+  ORCHID_CHECK_USAGE(fs::is_directory(directory), directory.string(), ": expected a directory");
+  for (const auto& entry : fs::directory_iterator(directory))
+    ORCHID_CHECK_USAGE(entry.path().filename() == ".lock" || data::is_partial(entry.path()),
+                       directory.string(),
+                       ": expected the results of `orchid glue` or an empty directory; it has ",
+                       entry.path().filename().string(), "; choose another name or --run-dir");
+}
+
+}  // namespace
+
+RunConfig glue_config(const GlueRequest& request) {
+  std::vector<std::string> sets = request.sets;
+  if (!request.from.empty()) sets.push_back("init.checkpoint=" + request.from.string());
+  RunConfig config = load_config(request.config, sets);
+  ORCHID_CHECK_USAGE(config.glue, request.config.string(),
+                     ": glue: required, and missing; see configs/glue");
+  if (request.from.empty()) return config;
+  const RunConfig trained = read_state(find_checkpoint(request.from)).config;
+  auto& bert = std::get<model::BertConfig>(config.model);
+  const double dropout = bert.dropout, inner = bert.encoder.dropout;
+  bert = std::get<model::BertConfig>(trained.model);
+  bert.dropout = dropout;
+  bert.encoder.dropout = inner;
+  validate(config);
+  return config;
+}
+
+TrainResult run_glue(const GlueRequest& request) {
+  const StopSignals signals;
+  const RunConfig config = glue_config(request);
+  const fs::path directory =
+      request.directory.empty() ? fs::path("runs") / config.name : request.directory;
+  check_directory(directory);
+  Console console;
+  const GluePlan plan = plan_glue(config, directory, [&](const std::string& task) {
+    return count_rows(std::get<GlueDataConfig>(config.data).directory, task, console);
+  });
+  for (const std::string& note : plan.notes) console.note(note);
+  for (const PlannedRun& planned : plan.runs) find_run(planned.config, planned.run.directory, true);
+  rehearse(plan.runs.front().config, console);
+
+  fs::create_directories(directory);
+  const FileLock lock(directory / ".lock");
+  write_protocol(directory, outcome_of(config, plan));
+  const QueueOutcome trained = train_all(plan.runs, config.glue->workers);
+  GlueSummary summary = write_results(directory);
+  TrainResult result{results_json(summary), results_text(summary), trained.exit_code};
+  for (const std::string& failure : trained.failures) result.text += str("failed: ", failure, "\n");
+  if (trained.signal != 0) {
+    result.exit_code = trained.signal == SIGINT ? kInterrupted : 0;
+    result.text += "stopped; the same command goes on\n";
+    return result;
+  }
+  if (config.glue->submission)
+    for (const std::string& note : write_submissions(directory, summary)) console.note(note);
+  result.text += str(directory.string(), "/report.html\n");
+  return result;
+}
+
+}  // namespace orchid::train
