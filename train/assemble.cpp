@@ -16,16 +16,23 @@ std::string checkpoint_vocabulary(const std::filesystem::path& checkpoint) {
   return std::filesystem::exists(file) ? data::Vocabulary::load(file).text() : "";
 }
 
-/// What both kinds of assembly share: everything but the values.
+/// What both kinds of assembly share: everything but the values. `checkpoint`: where they will come
+/// from; empty: they are drawn.
 std::unique_ptr<Assembly> build(const RunConfig& config, AssembleFor what,
-                                const std::string& vocabulary) {
+                                const std::filesystem::path& checkpoint) {
+  ORCHID_CHECK_USAGE(!config.glue,
+                     "glue: expected a configuration of one run; `orchid glue` makes the runs of "
+                     "this section");
+  const std::string trained = checkpoint.empty() ? "" : checkpoint_vocabulary(checkpoint);
   auto parts = std::make_unique<Assembly>(Assembly{.config = config, .ctx = make_context(config)});
   parts->task = make_task(config.task);
   if (what == AssembleFor::model_alone) {
-    parts->data.vocabulary = vocabulary;
+    parts->data.vocabulary = trained;
   } else {
     const bool training = what == AssembleFor::training;
-    parts->data = open_data(config, training ? OpenFor::training : OpenFor::evaluation, vocabulary);
+    parts->data = open_data(config, training ? OpenFor::training : OpenFor::evaluation, trained);
+    ORCHID_CHECK_INPUT(trained.empty() || trained == parts->data.vocabulary, checkpoint.string(),
+                       ": trained with another vocabulary than that of the data");
     if (training && config.schedule.epochs > 0)
       parts->config.schedule.steps =
           config.schedule.epochs *
@@ -41,6 +48,17 @@ std::string list_of(const std::vector<std::string>& names) {
   for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
     text += str(i ? ", " : "", names[i]);
   return names.size() > kShown ? str(text, " and ", names.size() - kShown, " more") : text;
+}
+
+/// What the checkpoint and the model have in common, as `init` says; a note tells of it.
+void take_values(Assembly& parts, const std::filesystem::path& checkpoint) {
+  const LoadReport report = with_context("init.checkpoint", [&] {
+    return load_matching(checkpoint, parts.visit(), parts.config.init.fresh);
+  });
+  parts.data.notes.push_back(
+      str("starts from ", checkpoint.string(), ": ", report.loaded.size(), " tensors taken",
+          report.fresh.empty() ? "" : "; drawn anew: " + list_of(report.fresh),
+          report.unused.empty() ? "" : "; not used: " + list_of(report.unused)));
 }
 
 }  // namespace
@@ -78,31 +96,18 @@ data::LoaderOptions Assembly::loader_options(std::int64_t start_step) const {
 
 std::unique_ptr<Assembly> assemble(const RunConfig& config, AssembleFor what) {
   const std::string& init = config.init.checkpoint;
-  if (init.empty()) {
-    auto parts = build(config, what, "");
-    model::refresh_products(parts->ctx, *parts->model);
-    return parts;
-  }
-  return with_context("init.checkpoint", [&] {
-    const std::filesystem::path checkpoint = find_checkpoint(init);
-    auto parts = build(config, what, checkpoint_vocabulary(checkpoint));
-    const LoadReport report = load_matching(checkpoint, parts->visit(), config.init.fresh);
-    model::refresh_products(parts->ctx, *parts->model);
-    parts->data.notes.push_back(
-        str("starts from ", checkpoint.string(), ": ", report.loaded.size(), " tensors taken",
-            report.fresh.empty() ? "" : "; drawn anew: " + list_of(report.fresh),
-            report.unused.empty() ? "" : "; not used: " + list_of(report.unused)));
-    return parts;
-  });
+  std::filesystem::path checkpoint;
+  if (!init.empty())
+    checkpoint = with_context("init.checkpoint", [&] { return find_checkpoint(init); });
+  auto parts = build(config, what, checkpoint);
+  if (!init.empty()) take_values(*parts, checkpoint);
+  model::refresh_products(parts->ctx, *parts->model);
+  return parts;
 }
 
 std::unique_ptr<Assembly> assemble_for(const std::filesystem::path& checkpoint,
                                        const RunConfig& config, AssembleFor what) {
-  const std::string trained = checkpoint_vocabulary(checkpoint);
-  auto parts = build(config, what, trained);
-  ORCHID_CHECK_INPUT(trained.empty() || trained == parts->data.vocabulary, checkpoint.string(),
-                     ": trained with another vocabulary than that of the data");
-  return parts;
+  return build(config, what, checkpoint);
 }
 
 std::unique_ptr<Assembly> load_checkpoint(const std::filesystem::path& checkpoint, AssembleFor what,

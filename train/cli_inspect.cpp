@@ -3,6 +3,7 @@
 #include "train/checkpoint/checkpoint.h"
 #include "train/cli.h"
 #include "train/config/load.h"
+#include "train/glue/cost.h"
 #include "train/log/console.h"
 #include "train/log/json_writer.h"
 #include "train/log/machine.h"
@@ -24,6 +25,13 @@ void add_json(CLI::App* verb, bool& json) {
 
 int run_plan(const PathOptions& options) {
   const RunConfig config = load_config(options.path, options.sets);
+  if (config.glue) {
+    const GluePlan plan = plan_unread(config);
+    const GlueCost cost = cost_of(config, plan);
+    print_answer(options.json, glue_plan_json(config, plan, cost),
+                 glue_plan_text(config, plan, cost));
+    return 0;
+  }
   const RunPlan plan = plan_run(config);
   print_answer(options.json, plan_json(config, plan), plan_text(config, plan));
   return 0;
@@ -152,7 +160,8 @@ void add_plan(CLI::App& app, Action& action) {
                     "config", "configuration file", run_plan, &sets);
   add_sets(verb, *sets);
   verb->footer(examples({"orchid plan configs/mlm/orchid_bert_base.json",
-                         "orchid plan configs/mlm/orchid_bert_large.json --json"}));
+                         "orchid plan configs/mlm/orchid_bert_large.json --json",
+                         "orchid plan configs/glue/orchid_bert_base.json   # every run"}));
 }
 
 void add_describe(CLI::App& app, Action& action) {

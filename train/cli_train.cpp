@@ -1,12 +1,9 @@
-#include <iostream>
-
 #include <CLI/CLI.hpp>
 
-#include "train/checkpoint/checkpoint.h"
+#include "train/assemble.h"
 #include "train/cli.h"
 #include "train/evaluation.h"
 #include "train/log/json_writer.h"
-#include "train/predict.h"
 #include "train/signals.h"
 #include "train/train.h"
 
@@ -56,60 +53,6 @@ int run_evaluate(const EvaluateOptions& options) {
   return 0;
 }
 
-struct FillMaskOptions {
-  std::string path;
-  std::vector<std::string> texts;
-  std::vector<std::string> sets;
-  std::int64_t top = 5;
-  bool json = false;
-};
-
-void write_filled(JsonWriter& json, const FilledText& filled) {
-  json.begin_object().member("text", filled.text).member("filled", filled.filled);
-  json.key("masks").begin_array();
-  for (const std::vector<MaskGuess>& guesses : filled.masks) {
-    json.begin_array();
-    for (const MaskGuess& guess : guesses)
-      json.begin_object()
-          .member("piece", guess.piece)
-          .member("id", guess.id)
-          .member("probability", guess.probability)
-          .end_object();
-    json.end_array();
-  }
-  json.end_array().end_object();
-}
-
-int run_fill_mask(FillMaskOptions options) {
-  const auto parts =
-      load_checkpoint(find_checkpoint(options.path), AssembleFor::model_alone, options.sets);
-  MaskFiller filler(*parts);
-  if (options.texts.empty())
-    for (std::string line; std::getline(std::cin, line);)
-      if (!line.empty()) options.texts.push_back(line);
-  ORCHID_CHECK_USAGE(!options.texts.empty(),
-                     "fill-mask: expected a text with [MASK], as an "
-                     "argument or on standard input");
-  JsonWriter json(2);
-  json.begin_object().key("texts").begin_array();
-  std::string text;
-  for (const std::string& asked : options.texts) {
-    const FilledText filled = filler.fill(asked, options.top);
-    write_filled(json, filled);
-    text += asked + "\n";
-    for (std::size_t i = 0; i < filled.masks.size(); ++i) {
-      text += str("  [MASK] ", i + 1, ":");
-      for (const MaskGuess& guess : filled.masks[i])
-        text += str("  ", guess.piece, " ", std::round(guess.probability * 1000) / 1000);
-      text += "\n";
-    }
-    text += "  " + filled.filled + "\n";
-  }
-  json.end_array().end_object();
-  print_answer(options.json, json.text(), text);
-  return 0;
-}
-
 }  // namespace
 
 void add_train(CLI::App& app, Action& action) {
@@ -140,25 +83,6 @@ void add_evaluate(CLI::App& app, Action& action) {
   verb->footer(examples({"orchid evaluate runs/quickstart",
                          "orchid evaluate runs/quickstart/checkpoints/step-00000600 --json"}));
   verb->callback([options, &action] { action = [options] { return run_evaluate(*options); }; });
-}
-
-void add_predict(CLI::App& app, Action& action) {
-  CLI::App* predict = app.add_subcommand("predict", "Use a trained model");
-  predict->require_subcommand(1);
-  auto options = std::make_shared<FillMaskOptions>();
-  CLI::App* verb = predict->add_subcommand("fill-mask", "Guess the pieces at each [MASK]");
-  verb->add_option("path", options->path, "run directory (its newest checkpoint) or checkpoint")
-      ->required();
-  verb->add_option("text", options->texts, "texts with [MASK]; none: lines of standard input");
-  verb->add_option("--top", options->top, "guesses for each [MASK]")->check(CLI::PositiveNumber);
-  add_sets(verb, options->sets);
-  verb->add_flag("--json", options->json, "print JSON");
-  const std::vector<std::string> commands = {
-      "orchid predict fill-mask runs/quickstart \"she looked at the [MASK] .\"",
-      "echo \"it was a [MASK] day .\" | orchid predict fill-mask runs/quickstart --json"};
-  predict->footer(examples(commands));
-  verb->footer(examples(commands));
-  verb->callback([options, &action] { action = [options] { return run_fill_mask(*options); }; });
 }
 
 }  // namespace orchid::train

@@ -8,6 +8,9 @@
 namespace orchid::train {
 namespace {
 
+constexpr std::int64_t kLargestBatch = std::int64_t{1} << 24;
+constexpr std::int64_t kMostEpochs = std::int64_t{1} << 20;  // times the steps of one: no overflow
+
 void at_least(const char* key, std::int64_t value, std::int64_t least) {
   ORCHID_CHECK_USAGE(value >= least, key, ": expected at least ", least, ", got ", value);
 }
@@ -24,6 +27,14 @@ void in_range(const char* key, double value, double low, double high, const char
 void not_negative(const std::string& key, double value) {
   ORCHID_CHECK_USAGE(value >= 0 && std::isfinite(value), key,
                      ": expected a number of 0 or more, got ", value);
+}
+
+/// A run each: two of one seed would be one and the same.
+void distinct(const std::string& key, std::vector<std::uint64_t> seeds) {
+  std::sort(seeds.begin(), seeds.end());
+  const auto twice = std::adjacent_find(seeds.begin(), seeds.end());
+  ORCHID_CHECK_USAGE(twice == seeds.end(), key, ": expected each seed once, got ", *twice,
+                     " twice");
 }
 
 /// The name becomes a folder.
@@ -109,19 +120,26 @@ void check_glue(const RunConfig& config) {
     const std::string path = "glue.recipes." + task;
     known(path, task);
     at_least((path + ".epochs").c_str(), recipe.epochs, 1);
+    at_most((path + ".epochs").c_str(), recipe.epochs, kMostEpochs);
     at_least((path + ".batch").c_str(), recipe.batch, 1);
+    at_most((path + ".batch").c_str(), recipe.batch, kLargestBatch);
     at_least((path + ".evaluate_every").c_str(), recipe.evaluate_every, 0);
     at_least((path + ".train_rows").c_str(), recipe.train_rows, 0);
     not_negative(path + ".learning_rate", recipe.learning_rate);
     not_negative(path + ".weight_decay", recipe.weight_decay);
     ORCHID_CHECK_USAGE(!recipe.seeds.empty(), path, ".seeds: expected at least one");
+    distinct(path + ".seeds", recipe.seeds);
   }
+  distinct("glue.seeds", glue.seeds);
   for (const std::string& task : glue.tasks) {
     known("glue.tasks", task);
     ORCHID_CHECK_USAGE(glue.recipes.contains(task), "glue.tasks: ", task,
                        " has no recipe; add glue.recipes.", task);
   }
-  for (const std::string& task : glue.from_mnli) known("glue.from_mnli", task);
+  for (const std::string& task : glue.from_mnli) {
+    known("glue.from_mnli", task);
+    ORCHID_CHECK_USAGE(task != "mnli", "glue.from_mnli: mnli cannot start from itself");
+  }
   at_least("glue.workers", glue.workers, 0);
   at_most("glue.workers", glue.workers, 1024);
 }
@@ -147,12 +165,13 @@ void check_schedule(const ScheduleConfig& schedule, const BatchConfig& batch) {
   at_least("schedule.steps", schedule.steps, 1);
   at_most("schedule.steps", schedule.steps, std::int64_t{1} << 32);
   at_least("schedule.epochs", schedule.epochs, 0);
+  at_most("schedule.epochs", schedule.epochs, kMostEpochs);
   in_range("schedule.warmup_fraction", schedule.warmup_fraction, 0, 1, "[0, 1]");
   in_range("schedule.final_fraction", schedule.final_fraction, 0, 1, "[0, 1]");
   at_least("batch.global", batch.global, 1);
-  at_most("batch.global", batch.global, std::int64_t{1} << 24);
+  at_most("batch.global", batch.global, kLargestBatch);
   at_least("batch.per_device", batch.per_device, 1);
-  at_most("batch.per_device", batch.per_device, std::int64_t{1} << 24);
+  at_most("batch.per_device", batch.per_device, kLargestBatch);
 }
 
 void check_cadence(const RunConfig& config) {
