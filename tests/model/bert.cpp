@@ -3,37 +3,13 @@
 #include "kernels/ops/cross_entropy.h"
 #include "model/plan.h"
 #include "tests/model/gradients.h"
+#include "tests/model/tiny_bert.h"
 
 using namespace orchid;
 using namespace orchid::test;
 using namespace orchid::model;
 
 namespace {
-
-BertConfig tiny() {
-  BertConfig config;
-  config.vocabulary = 24;
-  config.length = 6;
-  config.encoder.width = 8;
-  config.encoder.layers = 2;
-  config.encoder.mlp.expansion = 2;
-  config.encoder.mlp.blocks = 2;
-  auto& mixer = std::get<OrchidMixerConfig>(config.encoder.mixer);
-  mixer.filter.width = 6;
-  mixer.filter.inner_layers = 1;
-  return config;
-}
-
-/// Weights of a size that makes every gradient visible (the initial 0.02 leaves some near zero).
-void enlarge(Model& model) {
-  model.visit("", {[&](const std::string& path, Parameter& parameter) {
-                     if (path.ends_with("freq")) return;
-                     double* data = parameter.value.data<double>();
-                     const Array noise = random_array(parameter.value.count(), path.size());
-                     for (std::size_t i = 0; i < noise.size(); ++i) data[i] += 0.3 * noise[i];
-                   },
-                   nullptr});
-}
 
 struct Example {
   explicit Example(Context& ctx) {
@@ -82,7 +58,7 @@ void check_model_gradients(const BertConfig& config) {
 }  // namespace
 
 TEST_CASE("bert: whole-model gradients equal central differences", "[model][bert]") {
-  BertConfig config = tiny();
+  BertConfig config = tiny_bert();
   SECTION("the Orchid-BERT layer") {}
   SECTION("without dropout, plain dense MLP, no positions") {
     config.dropout = config.encoder.dropout = 0;
@@ -116,7 +92,7 @@ TEST_CASE("bert: published sizes have the published parameter counts", "[model][
 }
 
 TEST_CASE("bert: the plan counts the work of the products", "[model][bert]") {
-  const BertConfig config = tiny();
+  const BertConfig config = tiny_bert();
   const Plan plan = plan_model(config, 2, 6, 3);
   // Products alone, per token: projections 3 D^2 + D^2, MLP 2 D (2 I) / b + 2 I D / b.
   const double tokens = 12, width = 8, hidden = 16, blocks = 2;
@@ -129,7 +105,7 @@ TEST_CASE("bert: the plan counts the work of the products", "[model][bert]") {
 
 TEST_CASE("bert: parts of equal name start alike whatever surrounds them", "[model][bert]") {
   Context ctx;
-  BertConfig config = tiny();
+  BertConfig config = tiny_bert();
   const auto values = [&](const BertConfig& c) {
     std::map<std::string, Array> all;
     build_model(ctx, c, 42)
@@ -187,7 +163,7 @@ TEST_CASE("bert: the first loss at base size is that of guessing", "[model][bert
 
 TEST_CASE("bert: weights start with the deviations of the recipe", "[model][bert]") {
   Context ctx;
-  BertConfig config = tiny();
+  BertConfig config = tiny_bert();
   config.vocabulary = 4096;
   config.encoder.width = 64;
   const auto deviation = [](const Array& values) {
@@ -216,7 +192,7 @@ TEST_CASE("bert: weights start with the deviations of the recipe", "[model][bert
 TEST_CASE("bert: the padding row of the token table learns from the head alone", "[model][bert]") {
   // Row 5 gets the values of row 0 (padding) and takes its place among the ids: the same
   // network, whose row 0 has the head's share alone (checked by differences above).
-  const BertConfig config = tiny();
+  const BertConfig config = tiny_bert();
   const auto gradient_of_row_0 = [&](std::int32_t id) {
     Context ctx({}, DType::f64, 1);
     const std::unique_ptr<Model> model = build_model(ctx, config, 1);
@@ -253,7 +229,7 @@ TEST_CASE("bert: the padding row of the token table learns from the head alone",
 
 TEST_CASE("bert: spectra made again in backward give the bits of spectra kept", "[model][bert]") {
   const auto gradients = [](Recompute recompute, Kernel kernel) {
-    BertConfig config = tiny();
+    BertConfig config = tiny_bert();
     auto& mixer = std::get<OrchidMixerConfig>(config.encoder.mixer);
     mixer.recompute = recompute;
     mixer.kernel = kernel;
