@@ -50,7 +50,7 @@ class Loader {
   Batch next_or_throw();
 
   /// Calls of next() that make one step on this rank (0 if the rank has no share of it). Only the
-  /// last step of a single pass differs from the others.
+  /// last step of a single pass, or of a whole epoch, differs from the others.
   std::int64_t micro_batches(std::int64_t step) const;
   /// Steps of a single pass, or of a whole epoch, rounded up.
   std::int64_t steps_per_epoch() const;

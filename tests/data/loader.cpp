@@ -135,6 +135,90 @@ TEST_CASE("ranks together take the samples of a step that one rank takes", "[dat
   }
 }
 
+TEST_CASE("whole epochs end with a smaller step and hold every sample once", "[data][loader]") {
+  for (const std::int64_t size : {1, 7, 8, 9, 23, 24}) {
+    INFO("size " << size);
+    const CountingDataset dataset(size);
+    LoaderOptions options = training(3, 8);
+    options.whole_epochs = true;
+    Loader loader(dataset, options);
+    const std::int64_t steps = (size + 7) / 8;
+    CHECK(loader.steps_per_epoch() == steps);
+    Ids orders[3];
+    for (std::int32_t epoch = 0; epoch < 3; ++epoch) {
+      Ids& order = orders[epoch];
+      for (std::int64_t step = 0; step < steps; ++step) {
+        const std::int64_t number = epoch * steps + step;
+        const std::int64_t expected = step + 1 < steps ? 8 : size - 8 * (steps - 1);
+        CHECK(loader.micro_batches(number) == (expected + 2) / 3);
+        const Ids part = samples(loader, loader.micro_batches(number));
+        CHECK(std::ssize(part) == expected);
+        for (const std::int32_t sample : part) order.push_back(sample - 1000 * epoch);
+      }
+    }
+    if (size > 4) CHECK(orders[0] != orders[1]);
+    for (Ids& order : orders) {
+      std::sort(order.begin(), order.end());
+      for (std::int32_t i = 0; i < size; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
+    }
+  }
+}
+
+TEST_CASE("whole epochs without a shuffle come in order, batch by batch", "[data][loader]") {
+  const CountingDataset dataset(7);
+  LoaderOptions options = training(2, 5, 0);
+  options.whole_epochs = true;
+  options.shuffle = false;
+  Loader loader(dataset, options);
+  const std::vector<Ids> expected{{0, 1}, {2, 3}, {4}, {5, 6}, {1000, 1001}};
+  for (const Ids& batch : expected) CHECK(samples(loader, 1) == batch);
+}
+
+TEST_CASE("whole epochs resume at any step, for any number of threads", "[data][loader]") {
+  const CountingDataset dataset(19);
+  LoaderOptions options = training(3, 8, 0);
+  options.whole_epochs = true;  // steps of 8, 8 and 3 samples: 3, 3 and 1 micro-batches
+  Loader whole(dataset, options);
+  const Ids all = samples(whole, 28);  // 4 epochs
+  REQUIRE(all.size() == 76);
+  for (std::int64_t step = 0; step < 9; ++step) {
+    const std::int64_t before = step / 3 * 19 + step % 3 * 8;
+    for (const int threads : {0, 3}) {
+      INFO("from step " << step << " with " << threads << " threads");
+      options.start_step = step;
+      options.threads = threads;
+      Loader resumed(dataset, options);
+      const Ids rest = samples(resumed, 7);  // one epoch's worth
+      CHECK(rest == Ids(all.begin() + before, all.begin() + before + 19));
+    }
+  }
+}
+
+TEST_CASE("ranks together take the samples of each step of whole epochs", "[data][loader]") {
+  const CountingDataset dataset(22);
+  LoaderOptions options = training(2, 10);
+  options.whole_epochs = true;  // steps of 10, 10 and 2: in the last some ranks have no share
+  LoaderOptions one = options;
+  one.micro_batch = 10;
+  for (const int world : {2, 3, 5}) {
+    options.world = world;
+    std::vector<std::unique_ptr<Loader>> ranks;
+    for (options.rank = 0; options.rank < world; ++options.rank)
+      ranks.push_back(std::make_unique<Loader>(dataset, options));
+    Loader reference(dataset, one);
+    for (std::int64_t step = 0; step < 9; ++step) {
+      INFO("step " << step << " of " << world << " ranks");
+      Ids together;
+      for (const auto& rank : ranks) {
+        const Ids part = samples(*rank, rank->micro_batches(step));
+        together.insert(together.end(), part.begin(), part.end());
+      }
+      CHECK(std::ssize(together) == (step % 3 == 2 ? 2 : 10));
+      CHECK(together == samples(reference, 1));
+    }
+  }
+}
+
 TEST_CASE("labels become positions and targets", "[data][loader]") {
   const CountingDataset dataset(5);
   Loader loader(dataset, evaluation_options(4));
