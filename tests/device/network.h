@@ -6,7 +6,7 @@
 #include "tests/support/op_check.h"
 #include "train/micro_step.h"
 #include "train/optim/optimizer.h"
-#include "train/tasks/mlm.h"
+#include "train/tasks/task.h"
 
 namespace orchid::test {
 
@@ -25,31 +25,41 @@ inline model::BertConfig small_bert() {
   return config;
 }
 
-/// Random tokens in host memory with `targets` masked positions; rows end in padding.
-inline data::Batch random_batch(std::int64_t rows, std::int64_t length, std::int64_t targets,
-                                std::uint64_t seed) {
+/// Random integers from 0 to `below` - 1 in host memory; `item` tells tensors of one seed apart.
+inline Tensor random_integers(const Shape& shape, std::uint32_t below, std::uint64_t seed,
+                              std::uint64_t item) {
   const Philox philox(seed, RandomPurpose::test);
-  const auto draw = [&](std::uint64_t item, std::int64_t i, std::uint32_t below) {
+  Tensor result = Tensor::empty(shape, DType::i32, make_host_pool());
+  for (std::int64_t i = 0; i < shape.count(); ++i) {
     const auto word = philox.words(item, static_cast<std::uint64_t>(i))[0];
-    return static_cast<std::int32_t>(Philox::below(below, word));
-  };
-  const std::shared_ptr<Memory> host = make_host_pool();
+    result.data<std::int32_t>()[i] = static_cast<std::int32_t>(Philox::below(below, word));
+  }
+  return result;
+}
+
+/// Random tokens; rows end in padding.
+inline data::Batch random_texts(std::int64_t rows, std::int64_t length, std::uint64_t seed) {
   data::Batch batch;
-  batch.inputs = Tensor::empty({rows, length}, DType::i32, host);
-  batch.lengths = Tensor::empty({rows}, DType::i32, host);
-  batch.positions = Tensor::empty({targets}, DType::i32, host);
-  batch.targets = Tensor::empty({targets}, DType::i32, host);
-  for (std::int64_t i = 0; i < rows * length; ++i)
-    batch.inputs.data<std::int32_t>()[i] = draw(0, i, 40);
-  for (std::int64_t row = 0; row < rows; ++row)
-    batch.lengths.data<std::int32_t>()[row] = static_cast<std::int32_t>(length) - draw(1, row, 3);
-  for (std::int64_t m = 0; m < targets; ++m) {
-    batch.positions.data<std::int32_t>()[m] =
-        static_cast<std::int32_t>(m * rows * length / targets);
-    batch.targets.data<std::int32_t>()[m] = draw(2, m, 40);
+  batch.inputs = random_integers({rows, length}, 40, seed, 0);
+  batch.lengths = random_integers({rows}, 3, seed, 1);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    std::int32_t& used = batch.lengths.data<std::int32_t>()[row];
+    used = static_cast<std::int32_t>(length) - used;
   }
   batch.samples = rows;
   batch.tokens = rows * length;
+  return batch;
+}
+
+/// The same with `targets` masked positions.
+inline data::Batch random_batch(std::int64_t rows, std::int64_t length, std::int64_t targets,
+                                std::uint64_t seed) {
+  data::Batch batch = random_texts(rows, length, seed);
+  batch.positions = Tensor::empty({targets}, DType::i32, make_host_pool());
+  for (std::int64_t m = 0; m < targets; ++m)
+    batch.positions.data<std::int32_t>()[m] =
+        static_cast<std::int32_t>(m * rows * length / targets);
+  batch.targets = random_integers({targets}, 40, seed, 2);
   return batch;
 }
 
@@ -68,12 +78,14 @@ inline void enlarge(model::Model& model) {
 /// A model with its optimizer on one context; alike on all devices at first.
 class Network {
  public:
-  Network(Context& ctx, const model::BertConfig& config, bool record = false)
+  Network(Context& ctx, const model::BertConfig& config, bool record = false,
+          const train::TaskConfig& task = {})
       : ctx_(ctx),
-        model_(model::build_model(ctx, config, 3)),
+        task_(train::make_task(task)),
+        model_(model::build_model(ctx, config, 3, task_->head())),
         optimizer_(ctx, {.learning_rate = 0.01, .epsilon = 1e-3, .weight_decay = 0.1},
                    [this](const model::Visitor& visitor) { model_->visit("", visitor); }),
-        micro_(ctx, *model_, task_, 7, record) {
+        micro_(ctx, *model_, *task_, 7, record) {
     enlarge(*model_);
     model::refresh_products(ctx, *model_);
   }
@@ -83,7 +95,7 @@ class Network {
     optimizer_.zero_grad(ctx_);
     set_values(micro_.sums(), {0, 0});
     micro_.run(batch, number);
-    return train::read_score(micro_.sums(), static_cast<double>(batch.targets.count()));
+    return train::read_score(micro_.sums(), static_cast<double>(task_->targets(batch)));
   }
   train::Score step(const data::Batch& batch, std::uint64_t number) {
     const train::Score score = gradients(batch, number);
@@ -110,10 +122,32 @@ class Network {
   }
 
   Context& ctx_;
+  std::unique_ptr<train::Task> task_;
   std::unique_ptr<model::Model> model_;
   train::Optimizer optimizer_;
-  train::MlmTask task_;
   train::MicroStep micro_;
 };
+
+/// Some hundred roundings on the way from the tokens to a gradient, relative to its largest
+/// element.
+constexpr Tolerance kThroughTheModel{2e-5};
+
+/// Of results by parameter.
+inline void check_all_close(const std::map<std::string, Array>& got,
+                            const std::map<std::string, Array>& expected, Tolerance tolerance) {
+  REQUIRE(got.size() == expected.size());
+  double largest = 0;
+  const auto largest_of = [](const Array& values) {
+    double result = 0;
+    for (const double value : values) result = std::max(result, std::abs(value));
+    return result;
+  };
+  for (const auto& [path, values] : expected) largest = std::max(largest, largest_of(values));
+  for (const auto& [path, values] : expected) {
+    // A bias before a norm has no gradient: what is there is the rounding of other gradients.
+    const double small = largest_of(values) / (1e-2 * largest);
+    check_close(path, got.at(path), values, tolerance * (small < 1 ? 1 / small : 1));
+  }
+}
 
 }  // namespace orchid::test
