@@ -284,6 +284,11 @@ TEST_CASE("describe lists every key with type, default and meaning", "[train][co
   CHECK(find("optimizer.type").default_json == "\"decoupled_adamw\"");
   CHECK(find("optimizer.groups[].match").meaning.find("pattern") == 0);
   CHECK(find("model(bert).encoder.mixer.type").type == "orchid");
+  CHECK(find("task.type").type == "mlm | classification | regression");
+  CHECK(find("task(classification).pooling").type == "first | mean");
+  CHECK(find("init.fresh").default_json == "[\"head.classifier.*\"]");
+  CHECK(find("glue").type == "object or absent");
+  CHECK(find("glue.recipes.NAME.epochs").default_json == "3");
   CHECK(find("model(bert).encoder.mixer(orchid).filter.width").default_json == "128");
 }
 
@@ -291,6 +296,7 @@ TEST_CASE("describe takes a section or refuses it with a suggestion", "[train][c
   for (const KeyDescription& entry : describe_config("model.encoder.mixer.filter"))
     CHECK(entry.key.find("filter") != std::string::npos);
   CHECK(describe_config("batch").size() == 3);
+  CHECK(describe_config("glue.recipes").size() == 11);  // itself and the keys of a recipe
   require_error([] { describe_config("bach"); },
                 "describe: no key \"bach\"; did you mean \"batch\"?");
 }

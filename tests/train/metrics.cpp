@@ -45,6 +45,10 @@ TEST_CASE("an evaluation that is to be repeated loses its line", "[train][metric
   spit(dir / "m", kept + line(10, "valid", 3));
   MetricsFile(dir / "m", 10, true);
   CHECK(slurp(dir / "m") == kept);
+  // A run that is judged by more than one set has a line of each.
+  spit(dir / "m", kept + line(10, "valid", 3) + line(10, "valid_mismatched", 4));
+  MetricsFile(dir / "m", 10, true);
+  CHECK(slurp(dir / "m") == kept);
 }
 
 TEST_CASE("a line cut short is removed, with all after it", "[train][metrics]") {
