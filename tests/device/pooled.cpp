@@ -1,5 +1,6 @@
 // Models that answer once a sample, on a GPU or on the host executor in its place, beside the CPU.
 
+#include "tests/device/compare.h"
 #include "tests/device/network.h"
 
 using namespace orchid;

@@ -1,6 +1,7 @@
 // Whole models on a GPU, or on the host executor in its place, beside the CPU.
 
 #include "kernels/ops/adamw.h"
+#include "tests/device/compare.h"
 #include "tests/device/network.h"
 #include "tests/support/arrays.h"
 

@@ -78,6 +78,22 @@ TEST_CASE("epochs: a smaller step weighs its own samples alike", "[train][epochs
   }
 }
 
+TEST_CASE("epochs: a batch beyond the data is one of all samples", "[train][epochs]") {
+  const TinyGlue glue;
+  glue.write("cola", 4);
+  const auto norms = [&](std::int64_t batch) {
+    const auto directory = glue.path() / std::to_string(batch);
+    std::vector<double> all;
+    train_until(
+        glue.config("cola", {str("batch.global=", batch), "batch.per_device=9", "log_every=1"}),
+        directory, 3, [&](const Trainer& trainer) { all.push_back(figure(trainer, "grad_norm")); });
+    return std::pair(all, slurp(find_checkpoint(directory) / "model.safetensors"));
+  };
+  const auto four = norms(4), nine = norms(9);
+  CHECK(four.first == nine.first);
+  CHECK(four.second == nine.second);
+}
+
 TEST_CASE("epochs: a run that is resumed ends with the same bytes", "[train][epochs]") {
   const TinyGlue glue;
   glue.write("stsb", 20);
