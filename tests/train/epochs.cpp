@@ -112,6 +112,8 @@ TEST_CASE("epochs: a run that is resumed ends with the same bytes", "[train][epo
     }
     const CheckpointState end = read_state(resumed / "checkpoints/step-00000009");
     CHECK(end.progress.samples == 60);
+    CHECK(slurp(resumed / "checkpoints/step-00000009/state.json").find("\"next_sample\": 60") !=
+          std::string::npos);
     CHECK(end.config.schedule.steps == 9);
     CHECK(end.progress.valid_loss ==
           read_state(straight / "checkpoints/step-00000009").progress.valid_loss);

@@ -140,7 +140,7 @@ std::string to_json(const CheckpointState& state) {
   json.member("version", state.version).member("commit", state.commit);
   json.member("seed", state.config.seed);
   json.key("data").begin_object();
-  json.member("next_sample", state.progress.step * state.config.batch.global).end_object();
+  json.member("next_sample", state.progress.samples).end_object();
   json.key("progress").begin_object();
   progress_fields(state.progress, MemberWriter(json));
   json.key("window").begin_object();
