@@ -18,11 +18,7 @@ void write_results(JsonWriter& json, const Trainer& trainer) {
       for (const char* wanted : {"loss", "accuracy", "learning_rate", "grad_norm", "tokens_per_s"})
         if (key == wanted) json.member("train_" + key, value);
   if (progress.valid_loss) json.member("valid_loss", *progress.valid_loss);
-  for (const auto& [name, result] : trainer.last_evaluation()) {
-    if (name != "valid") json.member(name + "_loss", result.loss);
-    for (const auto& [key, value] : result.metrics) json.member(name + "_" + key, value);
-    json.member(name + "_targets", result.targets);
-  }
+  for (const auto& [name, value] : progress.figures) json.member(name, value);
   if (progress.best_valid_loss)
     json.member("best_valid_loss", *progress.best_valid_loss)
         .member("best_step", progress.best_step);
@@ -77,12 +73,11 @@ std::string summary_text(const Assembly& parts, const Trainer& trainer, const st
     text += str("\ntraining loss    ", trainer.last_metrics()->values[0].second);
   if (progress.valid_loss)
     text += str("\nvalidation loss  ", *progress.valid_loss, " at step ", progress.evaluated_step);
-  for (const auto& [name, result] : trainer.last_evaluation())
-    for (const auto& [key, value] : result.metrics) {
-      const std::string label = key == "unigram_entropy" ? "word frequencies" : key;
-      text += str("\n", name == "valid" ? label : name + " " + key,
-                  std::string(label.size() < 16 ? 17 - label.size() : 1, ' '), value);
-    }
+  for (const auto& [name, value] : progress.figures) {
+    const bool entropy = name == "valid_unigram_entropy";
+    const std::string label = entropy ? "word frequencies" : name.substr(name.find('_') + 1);
+    text += str("\n", label, std::string(label.size() < 16 ? 17 - label.size() : 1, ' '), value);
+  }
   if (progress.skipped > 0) text += str("\nskipped steps    ", progress.skipped);
   if (!trainer.traced()) return text;
   const double steps = trainer.step_seconds();

@@ -74,6 +74,8 @@ TrainResult run_in(const RunDirectory& directory, Assembly& parts, const FoundRu
 
 TrainResult train(const TrainRequest& request) {
   const RunConfig config = load_config(request.config, request.sets);
+  ORCHID_CHECK_USAGE(!config.glue, request.config.string(),
+                     ": its glue section makes many runs of it: use `orchid glue`");
   const StopSignals signals;
   if (request.dry_run > 0) {
     auto parts = assemble(config, AssembleFor::training);

@@ -254,15 +254,15 @@ bool Trainer::evaluation_due() const {
 bool Trainer::run_evaluation() {
   settle();
   Trace* const trace = std::exchange(parts_.ctx.trace, nullptr);  // it is of training steps alone
-  std::vector<NamedEvaluation> results;
+  std::vector<Evaluation> results;
   for (const EvaluationSet& set : parts_.data.valid) {
-    results.push_back({set.name, evaluate(parts_.ctx, *parts_.model, *parts_.task, *set.dataset,
-                                          parts_.evaluation_options(), stop_requested)});
-    if (!results.back().result.complete) break;
+    results.push_back(evaluate(parts_.ctx, *parts_.model, *parts_.task, *set.dataset,
+                               parts_.evaluation_options(), stop_requested));
+    if (!results.back().complete) break;
   }
   parts_.ctx.trace = trace;
-  if (!results.back().result.complete) return false;
-  const double loss = results.front().result.loss;
+  if (!results.back().complete) return false;
+  const double loss = results.front().loss;
   progress_.evaluated_step = progress_.step;
   progress_.valid_loss = loss;
   new_best_ = !progress_.best_valid_loss || loss < *progress_.best_valid_loss;
@@ -270,13 +270,18 @@ bool Trainer::run_evaluation() {
     progress_.best_valid_loss = loss;
     progress_.best_step = progress_.step;
   }
-  for (const NamedEvaluation& named : results) log_evaluation(named);
-  last_evaluation_ = std::move(results);
+  progress_.figures.clear();
+  for (std::size_t i = 0; i < results.size(); ++i)
+    log_evaluation(parts_.data.valid[i].name, results[i]);
   return true;
 }
 
-void Trainer::log_evaluation(const NamedEvaluation& named) {
-  const auto& [name, result] = named;
+void Trainer::log_evaluation(const std::string& name, const Evaluation& result) {
+  const bool first = name == parts_.data.valid.front().name;
+  if (!first) progress_.figures.emplace_back(name + "_loss", result.loss);
+  for (const auto& [key, value] : result.metrics)
+    progress_.figures.emplace_back(name + "_" + key, value);
+  progress_.figures.emplace_back(name + "_targets", result.targets);
   MetricLine line{progress_.step, name, {{"loss", result.loss}}};
   std::string figures;
   for (const auto& [key, value] : result.metrics) {
@@ -290,7 +295,6 @@ void Trainer::log_evaluation(const NamedEvaluation& named) {
                         {"elapsed_s", elapsed()}};
   line.values.insert(line.values.end(), rest.begin(), rest.end());
   output_.metrics(line);
-  const bool first = name == parts_.data.valid.front().name;
   output_.console().note(str("step ", progress_.step, ": ", name, " loss ", result.loss, figures,
                              first && new_best_ ? "; the best so far" : ""));
 }

@@ -15,12 +15,6 @@
 
 namespace orchid::train {
 
-/// Figures of one of the sets a run is judged by.
-struct NamedEvaluation {
-  std::string name;
-  Evaluation result;
-};
-
 /// The training loop: micro-batches -> summed gradients -> clip -> update; now and then metrics,
 /// evaluation, checkpoint.
 class Trainer {
@@ -34,9 +28,8 @@ class Trainer {
 
   const Progress& progress() const { return progress_; }
   const Optimizer& optimizer() const { return optimizer_; }
-  /// What the last line of metrics said of training; the last complete evaluation, set by set.
+  /// What the last line of metrics said of training.
   const std::optional<MetricLine>& last_metrics() const { return last_metrics_; }
-  const std::vector<NamedEvaluation>& last_evaluation() const { return last_evaluation_; }
   /// Time per op and in all steps; only with config.trace.
   const Trace& trace() const { return trace_; }
   double step_seconds() const { return step_seconds_; }
@@ -66,7 +59,7 @@ class Trainer {
   bool evaluation_due() const;
   /// False: a signal came before the end.
   bool run_evaluation();
-  void log_evaluation(const NamedEvaluation&);
+  void log_evaluation(const std::string& set, const Evaluation&);
   bool checkpoint_due() const;
   void save();
   double elapsed() const;
@@ -80,7 +73,6 @@ class Trainer {
   Progress progress_;
   std::unique_ptr<data::Loader> loader_;
   std::optional<MetricLine> last_metrics_;
-  std::vector<NamedEvaluation> last_evaluation_;
   Trace trace_;
   std::chrono::steady_clock::time_point begin_;
   double elapsed_before_ = 0;  ///< in earlier processes of the run

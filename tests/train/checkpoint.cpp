@@ -100,6 +100,7 @@ TEST_CASE("state.json brings back every number exactly", "[train][checkpoint]") 
                     .elapsed_s = 0.1,
                     .evaluated_step = 2,
                     .valid_loss = 1.0 / 3,
+                    .figures = {{"valid_pearson", 2.0 / 3}, {"valid_spearman", NAN}},
                     .best_valid_loss = std::nullopt,
                     .best_step = 2,
                     .window = {0.7, 5, 1, 1, 4, 100, 2.5, 0.25}};
@@ -115,6 +116,9 @@ TEST_CASE("state.json brings back every number exactly", "[train][checkpoint]") 
         std::tuple(3, 2, 1, 12, 345, 0.1));
   CHECK(std::tuple(a.evaluated_step, *a.valid_loss, a.best_valid_loss.has_value(), a.best_step) ==
         std::tuple(2, 1.0 / 3, false, 2));
+  REQUIRE(a.figures.size() == 2);
+  CHECK(a.figures[0] == std::pair<std::string, double>("valid_pearson", 2.0 / 3));
+  CHECK((a.figures[1].first == "valid_spearman" && std::isnan(a.figures[1].second)));
   const Window& w = a.window;
   CHECK(std::tuple(w.loss, w.targets, w.correct, w.steps, w.samples, w.tokens, w.seconds,
                    w.data_wait_s) == std::tuple(0.7, 5, 1, 1, 4, 100, 2.5, 0.25));

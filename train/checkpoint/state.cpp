@@ -1,5 +1,6 @@
 #include "train/checkpoint/state.h"
 
+#include <cmath>
 #include <cstdio>
 
 #include "train/config/json.h"
@@ -100,6 +101,18 @@ std::uint64_t parse_hex(const std::string& text) {
   return std::stoull(text, nullptr, 16);
 }
 
+/// What an evaluation found; checkpoints of before it was kept have none.
+void read_figures(const Json& progress, Progress& to) {
+  if (!progress.contains("figures")) return;
+  const Json& list = progress["figures"];
+  ORCHID_CHECK_INPUT(list.is_array(), "figures: expected a list, got ", preview(list));
+  for (const Json& figure : list) {
+    double value = NAN;  // null stands for what is no number
+    if (!member(figure, "value").is_null()) MemberReader{figure}("value", value);
+    to.figures.emplace_back(text_member(figure, "name"), value);
+  }
+}
+
 CheckpointState parse_state(const std::string& text) {
   const Json json = parse_json(text, ErrorKind::input_data);
   std::int64_t format = 0;
@@ -109,6 +122,7 @@ CheckpointState parse_state(const std::string& text) {
   with_context("progress", [&] {
     const Json& progress = member(json, "progress");
     progress_fields(state.progress, MemberReader(progress));
+    read_figures(progress, state.progress);
     window_fields(state.progress.window, MemberReader(member(progress, "window")));
     ORCHID_CHECK_INPUT(state.progress.step >= 0, "step: expected 0 or more");
   });
@@ -143,7 +157,10 @@ std::string to_json(const CheckpointState& state) {
   json.member("next_sample", state.progress.samples).end_object();
   json.key("progress").begin_object();
   progress_fields(state.progress, MemberWriter(json));
-  json.key("window").begin_object();
+  json.key("figures").begin_array();
+  for (const auto& [name, value] : state.progress.figures)
+    json.begin_object().member("name", name).member("value", value).end_object();
+  json.end_array().key("window").begin_object();
   window_fields(state.progress.window, MemberWriter(json));
   json.end_object().end_object();
   json.key("config").raw(to_json(state.config, 0));

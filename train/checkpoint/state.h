@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "train/checkpoint/safetensors.h"
 #include "train/config/run_config.h"
@@ -33,6 +35,8 @@ struct Progress {
   double elapsed_s = 0;
   std::int64_t evaluated_step = -1;  ///< last evaluation; -1: none
   std::optional<double> valid_loss;  ///< of that evaluation
+  /// And all it found: "valid_accuracy", "valid_mismatched_loss", ...
+  std::vector<std::pair<std::string, double>> figures = {};
   std::optional<double> best_valid_loss;
   std::int64_t best_step = -1;
   Window window;
