@@ -10,6 +10,20 @@
 
 namespace orchid::train {
 
+namespace {
+
+/// Training samples that the configuration alone tells; 0: the data must be read for it.
+std::int64_t rows_of(const TextShardsConfig&) {
+  return 0;
+}
+std::int64_t rows_of(const GlueDataConfig& glue) {
+  if (glue.task.empty()) return 0;
+  const std::int64_t all = data::glue_part(data::glue_task(glue.task), "train").rows;
+  return glue.train_rows > 0 ? std::min(glue.train_rows, all) : all;
+}
+
+}  // namespace
+
 RunPlan plan_run(const RunConfig& config) {
   const std::int64_t length = loading_of(config.data).length;
   const auto* mlm = std::get_if<MlmTaskConfig>(&config.task);
@@ -32,6 +46,11 @@ RunPlan plan_run(const RunConfig& config) {
   plan.optimizer_bytes = 2 * floats;
   plan.activation_bytes = plan.model.activation_bytes;
   plan.steps = config.schedule.steps;
+  if (config.schedule.epochs > 0) {
+    const std::int64_t rows =
+        std::visit([](const auto& data) { return rows_of(data); }, config.data);
+    plan.steps = config.schedule.epochs * ((rows + config.batch.global - 1) / config.batch.global);
+  }
   plan.samples = plan.steps * config.batch.global;
   plan.tokens = plan.samples * length;
   return plan;
@@ -61,12 +80,18 @@ std::string plan_text(const RunConfig& config, const RunPlan& plan) {
   const auto bytes = [](double count) { return short_number(count) + "B"; };
   std::string text = str(config.name, "\nparameters        ", plan.model.parameters, " in ",
                          plan.model.tensors.size(), " tensors");
-  text += str("\nsteps             ", plan.steps, " of ", config.batch.global,
-              " samples: ", short_number(static_cast<double>(plan.samples)), " samples, ",
-              short_number(static_cast<double>(plan.tokens)), " tokens");
+  if (plan.steps == 0)
+    text += str("\nsteps             those of ", config.schedule.epochs,
+                " epochs; the data would have to be read");
+  else
+    text += str("\nsteps             ", plan.steps, " of ", config.batch.global,
+                " samples: ", short_number(static_cast<double>(plan.samples)), " samples, ",
+                short_number(static_cast<double>(plan.tokens)), " tokens");
   text += str("\nwork              ", short_number(plan.flops_per_step), "FLOP a step in ",
-              plan.micro_batches, " micro-batches, ",
-              short_number(plan.flops_per_step * static_cast<double>(plan.steps)), "FLOP in all");
+              plan.micro_batches, plan.micro_batches == 1 ? " micro-batch" : " micro-batches");
+  if (plan.steps > 0)
+    text += str(", ", short_number(plan.flops_per_step * static_cast<double>(plan.steps)),
+                "FLOP in all");
   text += str("\nmemory            ", bytes(plan.total_bytes()), " on a ", plan.gpu ? "GPU" : "CPU",
               " in ", enum_name(config.precision), ": parameters ", bytes(plan.parameter_bytes),
               ", gradients ", bytes(plan.gradient_bytes), ", optimizer ",
