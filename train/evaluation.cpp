@@ -83,9 +83,11 @@ Evaluation evaluate(Context& ctx, const model::Model& model, const Task& task,
 
 std::vector<std::vector<double>> predict_all(Context& ctx, const model::Model& model,
                                              const Task& task, const data::Dataset& dataset,
-                                             const EvaluationOptions& options) {
+                                             const EvaluationOptions& options,
+                                             const std::function<bool()>& stop) {
   std::vector<std::vector<double>> answers;
   for_each_batch(dataset, options, [&](const data::Batch& batch) {
+    if (stop && stop()) return false;
     model::Tape tape = model::Tape::off();
     const TaskBatch on_device = to_device(ctx, task.prepare(ctx, batch));
     const Tensor outputs = model.forward(ctx, on_device.input, tape);

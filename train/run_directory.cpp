@@ -95,6 +95,14 @@ FoundRun find_run(const RunConfig& config, const fs::path& directory, bool resum
   return run;
 }
 
+bool is_in_use(const fs::path& run_directory) {
+  const int lock = open((run_directory / kLockFile).c_str(), O_RDWR | O_CLOEXEC);
+  if (lock < 0) return false;
+  const bool in_use = flock(lock, LOCK_EX | LOCK_NB) != 0;
+  close(lock);
+  return in_use;
+}
+
 FileLock::FileLock(const fs::path& file)
     : descriptor_(open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)) {
   ORCHID_CHECK(descriptor_ >= 0, file.string(), ": ", std::strerror(errno));

@@ -22,6 +22,9 @@ struct FoundRun {
 /// something and `resume` was not asked for, or if the run there has another configuration.
 FoundRun find_run(const RunConfig&, const std::filesystem::path& directory, bool resume);
 
+/// Whether a process trains in it.
+bool is_in_use(const std::filesystem::path& run_directory);
+
 /// An exclusive lock on a file, held for its life; the kernel drops it when the process dies.
 class FileLock {
  public:

@@ -1,5 +1,7 @@
 #include <csignal>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "tests/e2e/glue_workspace.h"
@@ -83,17 +85,23 @@ TEST_CASE("a protocol that is killed goes on to the same bytes", "[e2e][glue][re
     CHECK(before.empty());
   }
   {
-    INFO("the parent alone, and the same command before its child has stopped");
+    INFO("the parent alone: its child saves and stops");
     Program program(here.path(), command);
-    const pid_t child = hold(program, out / "cola/seed-2");
+    REQUIRE(program.wait_for([&] { return in_the_middle(out / "cola/seed-2"); }));
     program.send(SIGKILL);
     CHECK(program.wait().signal == SIGKILL);
+    REQUIRE(wait_for_state(out / "cola/seed-2", "preempted"));
     check_kept();
     CHECK(before.contains("mnli/seed-1"));
+  }
+  {
+    INFO("where such a child still holds its run, the run is waited for");
+    const int lock = open((out / "cola/seed-2/.lock").c_str(), O_RDWR | O_CLOEXEC);
+    REQUIRE(flock(lock, LOCK_EX) == 0);
     Program again(here.path(), command);
     REQUIRE(again.wait_for([&] { return in_the_middle(out / "rte/seed-1"); }));
-    CHECK(state_of(out / "cola/seed-2") == "running");
-    kill(child, SIGCONT);
+    CHECK(state_of(out / "cola/seed-2") == "preempted");
+    close(lock);
     REQUIRE(again.wait_for([&] { return in_the_middle(out / "mrpc/seed-2"); }));
     CHECK(state_of(out / "cola/seed-2") == "completed");
     again.send(SIGKILL);  // and once more

@@ -34,6 +34,7 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   void send(int signal) const;
+  pid_t id() const { return process_; }
   bool running();
   /// Until `happened` or the end of the program; false if it ended first.
   bool wait_for(const std::function<bool()>& happened);

@@ -8,6 +8,7 @@
 #include "tests/support/temp_dir.h"
 #include "train/log/console.h"
 #include "train/report/chart.h"
+#include "train/report/curves.h"
 
 using namespace orchid::train;
 using orchid::test::slurp;
@@ -54,6 +55,15 @@ TEST_CASE("a long curve is thinned to what a screen shows", "[train][report]") {
     series.y.push_back(1);
   }
   CHECK(svg_chart("loss", {series}).size() < 40000);
+}
+
+TEST_CASE("a line of metrics that a kill cut short is left out", "[train][report]") {
+  const TempDir dir;
+  const std::string whole = "{\"step\":1,\"split\":\"train\",\"loss\":3}\n";
+  spit(dir / "metrics.jsonl", whole + "{\"step\":2,\"spl");
+  CHECK(curve_of(read_curves(dir / "metrics.jsonl"), "train/loss", "").y == Ticks{3});
+  spit(dir / "metrics.jsonl", whole + "{\"step\":2,\"spl\n");
+  orchid::test::require_error([&] { read_curves(dir / "metrics.jsonl"); }, "metrics.jsonl: line 2");
 }
 
 TEST_CASE("a report shows the curves and numbers of a run", "[train][report]") {

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "data/io/atomic_file.h"
 #include "train/assemble.h"
 #include "train/config/json.h"
 #include "train/glue/submission.h"
 #include "train/log/json_writer.h"
+#include "train/signals.h"
 
 namespace orchid::train {
 namespace {
@@ -36,12 +38,25 @@ constexpr TestSet kTestSets[] = {
     {"ax", "test", "AX.tsv", "mnli"},
 };
 
-/// Which run each file of a submission comes from.
+/// Which weights each file of a submission comes from: their checkpoint and checksum.
 using Sources = std::map<std::string, std::string>;
 
 Sources read_sources(const fs::path& file) {
-  if (!fs::exists(file)) return {};
-  return parse_json(read_text(file, ErrorKind::input_data), ErrorKind::input_data).get<Sources>();
+  Sources sources;
+  if (!fs::exists(file)) return sources;
+  return with_context(file.string(), [&] {
+    const Json json = parse_json(read_text(file, ErrorKind::input_data), ErrorKind::input_data);
+    for (const auto& [name, source] : json.items()) {
+      ORCHID_CHECK_INPUT(source.is_string(), name, ": expected text, got ", preview(source));
+      sources[name] = source.get<std::string>();
+    }
+    return sources;
+  });
+}
+
+std::string source_of(const fs::path& checkpoint, const fs::path& directory) {
+  return str(checkpoint.lexically_relative(directory).string(), ", checksum ",
+             read_state(checkpoint).files.at(kModelFile).checksum);
 }
 
 void write_sources(const fs::path& file, const Sources& sources) {
@@ -62,12 +77,18 @@ const GlueRun* best_run(const GlueSummary& summary, const std::string& task) {
   return best ? &best->run : nullptr;
 }
 
+bool stop_requested() {
+  return StopSignals::received() != 0;
+}
+
+/// Writes nothing if a signal comes.
 void predict(const fs::path& checkpoint, const TestSet& set, const fs::path& file) {
   const auto parts = load_checkpoint(checkpoint, AssembleFor::model_alone, {});
   const data::GlueTask& task = data::glue_task(set.task);
   const auto texts = open_unlabelled(parts->config, task, set.part, parts->data.vocabulary);
-  const std::vector<std::vector<double>> answers =
-      predict_all(parts->ctx, *parts->model, *parts->task, *texts, parts->evaluation_options());
+  const std::vector<std::vector<double>> answers = predict_all(
+      parts->ctx, *parts->model, *parts->task, *texts, parts->evaluation_options(), stop_requested);
+  if (stop_requested()) return;
   if (task.regression()) {
     std::vector<double> scores;
     for (const auto& answer : answers) scores.push_back(answer[0]);
@@ -82,17 +103,21 @@ void predict(const fs::path& checkpoint, const TestSet& set, const fs::path& fil
 
 }  // namespace
 
-std::vector<std::string> write_submissions(const fs::path& directory, const GlueSummary& summary) {
+std::vector<std::string> write_submissions(const fs::path& directory, const GlueSummary& summary,
+                                           Console& console) {
   const fs::path folder = directory / "submission", sources_file = folder / "sources.json";
   Sources sources = read_sources(sources_file);
   std::vector<std::string> notes;
+  bool told = false;
   for (const TestSet& set : kTestSets) {
     const GlueRun* run = best_run(summary, set.model);
     if (!run) continue;
     const fs::path checkpoint = find_checkpoint(run->directory), file = folder / set.file;
-    const std::string source = checkpoint.lexically_relative(directory).string();
+    const std::string source = source_of(checkpoint, directory);
     if (fs::exists(file) && sources[set.file] == source) continue;
     fs::create_directories(folder);
+    if (!std::exchange(told, true)) console.note("predicting the test sets");
+    console.line(set.file);
     try {
       predict(checkpoint, set, file);
     } catch (const Error& error) {
@@ -100,6 +125,7 @@ std::vector<std::string> write_submissions(const fs::path& directory, const Glue
       notes.push_back(str(set.file, " was not written: ", error.what()));
       continue;
     }
+    if (stop_requested()) break;
     sources[set.file] = source;
     write_sources(sources_file, sources);
   }

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <fstream>
 #include <list>
-#include <optional>
+#include <set>
 #include <thread>
 
 #include "data/io/atomic_file.h"
@@ -15,6 +15,7 @@
 #include "train/config/load.h"
 #include "train/glue/workers.h"
 #include "train/log/console.h"
+#include "train/run_directory.h"
 #include "train/signals.h"
 
 namespace orchid::train {
@@ -26,7 +27,9 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kPause = std::chrono::milliseconds(200);
 
 Json read_json_file(const fs::path& file) {
-  return parse_json(read_text(file, ErrorKind::input_data), ErrorKind::input_data);
+  return with_context(file.string(), [&] {
+    return parse_json(read_text(file, ErrorKind::input_data), ErrorKind::input_data);
+  });
 }
 
 /// The step of the last whole line of metrics; 0 without one.
@@ -63,26 +66,26 @@ double work_of(const PlannedRun& planned) {
 class Queue {
  public:
   Queue(const std::vector<PlannedRun>& runs, std::int64_t workers)
-      : runs_(runs), states_(runs.size()) {
+      : runs_(runs), states_(runs.size()), steps_(runs.size()) {
     for (const Device device : visible_devices())
       if (device.type == DeviceType::cuda) devices_.push_back(str(device));
     const bool on_cpu = devices_.empty() || runs.front().config.device == "cpu";
     if (on_cpu || runs.front().config.device != "auto") devices_.clear();
     workers_ = workers > 0 ? workers : std::max<std::int64_t>(1, std::ssize(devices_));
     for (std::size_t i = 0; i < runs.size(); ++i) {
-      states_[i] = is_complete(runs[i].run.directory) ? State::complete : State::waiting;
-      (states_[i] == State::complete ? done_work_ : left_work_) += work_of(runs[i]);
+      steps_[i] = last_step(runs[i].run.directory);
+      if (is_complete(runs[i].run.directory)) states_[i] = State::complete;
     }
-    done_before_ = done_work_;
+    done_before_ = work().done;
   }
 
   QueueOutcome run() {
-    const auto complete = std::count(states_.begin(), states_.end(), State::complete);
+    const auto complete = count(State::complete);
     console_.note(str(runs_.size(), " runs", complete > 0 ? str(", ", complete, " complete") : "",
                       ", ", workers_, " at a time"));
     while (!stopped()) {
       start_more();
-      if (running_.empty()) break;
+      if (running_.empty() && count(State::waiting) == 0) break;
       std::this_thread::sleep_for(kPause);
       collect();
       show();
@@ -99,25 +102,45 @@ class Queue {
     Worker worker;
   };
 
+  std::int64_t count(State state) const {
+    return std::count(states_.begin(), states_.end(), state);
+  }
+
   bool stopped() {
     outcome_.signal = StopSignals::received();
     return outcome_.signal != 0;
   }
 
-  /// A run that takes MNLI's weights: whether they are there.
-  bool ready(const PlannedRun& planned) const {
-    return !planned.waits || is_complete(planned.config.init.checkpoint);
+  /// Of the run that this one takes its weights from; complete if it needs none.
+  State state_of_source(const PlannedRun& planned) const {
+    if (!planned.waits) return State::complete;
+    for (std::size_t i = 0; i < runs_.size(); ++i)
+      if (runs_[i].run.directory == planned.config.init.checkpoint) return states_[i];
+    return State::failed;
   }
 
   void start_more() {
-    for (std::size_t i = 0; i < runs_.size(); ++i) {
-      if (std::ssize(running_) >= workers_) return;
-      if (states_[i] == State::waiting && ready(runs_[i])) start(i);
-    }
-    for (std::size_t i = 0; i < runs_.size() && running_.empty(); ++i) {
+    for (std::size_t i = 0; i < runs_.size() && std::ssize(running_) < workers_; ++i) {
       if (states_[i] != State::waiting) continue;
-      states_[i] = State::failed;
-      outcome_.failures.push_back(title(runs_[i].run) + ": the run of mnli it starts from failed");
+      const State source = state_of_source(runs_[i]);
+      if (source == State::failed) fail(i, "the run of mnli it starts from failed");
+      if (source == State::complete) start_or_wait(i);
+    }
+  }
+
+  /// A process of a command that was killed may still be about to save.
+  void start_or_wait(std::size_t index) {
+    const PlannedRun& planned = runs_[index];
+    if (is_in_use(planned.run.directory)) {
+      if (waited_for_.insert(index).second)
+        console_.note(title(planned.run) + ": another process trains in it; it is waited for");
+      return;
+    }
+    if (is_complete(planned.run.directory)) return complete(index);
+    try {
+      start(index);
+    } catch (const std::exception& error) {
+      fail(index, error.what());
     }
   }
 
@@ -131,7 +154,7 @@ class Queue {
 
   void start(std::size_t index) {
     const PlannedRun& planned = runs_[index];
-    const fs::path directory = planned.run.directory;
+    const fs::path& directory = planned.run.directory;
     RunConfig config = planned.config;
     const std::size_t slot = free_slot();
     if (!devices_.empty()) config.device = devices_[slot % devices_.size()];
@@ -159,28 +182,32 @@ class Queue {
         ++it;
         continue;
       }
-      finish(it->index, it->worker.exit_code());
+      const std::size_t index = it->index;
+      const int code = it->worker.exit_code();
       it = running_.erase(it);
+      finish(index, code);
     }
   }
 
   void finish(std::size_t index, int code) {
     const PlannedRun& planned = runs_[index];
-    if (is_complete(planned.run.directory)) {
-      states_[index] = State::complete;
-      done_work_ += work_of(planned);
-      left_work_ -= work_of(planned);
-      console_.note(str(title(planned.run), ": ", figures(planned.run.directory), ", ", tally()));
-      return;
-    }
+    if (is_complete(planned.run.directory)) return complete(index);
     if (stopped()) return;
-    states_[index] = State::failed;
-    left_work_ -= work_of(planned);
     const fs::path log = log_of(planned);
-    outcome_.failures.push_back(str(title(planned.run), ": ", last_words(log), " (exit code ", code,
-                                    "; its output is in ", log.string(), ")"));
-    if (outcome_.exit_code == 0) outcome_.exit_code = code == 0 ? 1 : code;
-    console_.note(outcome_.failures.back());
+    fail(index,
+         str(last_words(log), " (exit code ", code, "; its output is in ", log.string(), ")"));
+  }
+
+  void complete(std::size_t index) {
+    states_[index] = State::complete;
+    const GlueRun& run = runs_[index].run;
+    console_.note(str(title(run), ": ", figures(run.directory), "; ", tally()));
+  }
+
+  void fail(std::size_t index, const std::string& why) {
+    states_[index] = State::failed;
+    outcome_.failures.push_back(str(title(runs_[index].run), ": ", why));
+    console_.note("failed: " + outcome_.failures.back());
   }
 
   /// "accuracy 0.81, f1 0.84 in 2m 03s"
@@ -197,32 +224,45 @@ class Queue {
   }
 
   std::string tally() const {
-    const auto complete = std::count(states_.begin(), states_.end(), State::complete);
-    return str(complete, " of ", runs_.size(), " runs", left());
+    return str(count(State::complete), " of ", runs_.size(), " runs", left());
+  }
+
+  struct Work {
+    double done = 0;
+    double left = 0;  ///< of what did not fail
+  };
+  Work work() const {
+    Work sum;
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      if (states_[i] == State::failed) continue;
+      const double whole = work_of(runs_[i]);
+      const double share =
+          states_[i] == State::complete
+              ? 1
+              : static_cast<double>(steps_[i]) / static_cast<double>(steps_of(runs_[i]));
+      sum.done += whole * share;
+      sum.left += whole * (1 - share);
+    }
+    return sum;
   }
 
   /// ", 25m 10s left", once there is a pace to judge from.
   std::string left() const {
-    double under_way = 0;
-    for (const Running& running : running_) {
-      const PlannedRun& planned = runs_[running.index];
-      under_way += work_of(planned) * static_cast<double>(last_step(planned.run.directory)) /
-                   static_cast<double>(steps_of(planned));
-    }
-    const double done = done_work_ - done_before_ + under_way;
+    const Work all = work();
+    const double done = all.done - done_before_;
     const std::chrono::duration<double> elapsed = Clock::now() - begin_;
-    if (done <= 0 || elapsed.count() < 5) return "";
-    return str(", ", duration_text(elapsed.count() / done * (left_work_ - under_way)), " left");
+    if (done <= 0 || all.left <= 0 || elapsed.count() < 5) return "";
+    return str(", ", duration_text(elapsed.count() / done * all.left), " left");
   }
 
   void show() {
-    std::string text = tally();
+    std::string runs;
     for (const Running& running : running_) {
       const PlannedRun& planned = runs_[running.index];
-      text += str(" | ", title(planned.run), " ", last_step(planned.run.directory), "/",
-                  steps_of(planned));
+      steps_[running.index] = last_step(planned.run.directory);
+      runs += str(" | ", title(planned.run), " ", steps_[running.index], "/", steps_of(planned));
     }
-    console_.line(text);
+    console_.line(tally() + runs);
   }
 
   /// They save and stop; a signal more ends them at once.
@@ -237,10 +277,12 @@ class Queue {
 
   const std::vector<PlannedRun>& runs_;
   std::vector<State> states_;
+  std::vector<std::int64_t> steps_;   ///< of each run, done and in its metrics
   std::vector<std::string> devices_;  ///< GPUs to share the runs; empty: as the configuration says
   std::int64_t workers_ = 1;
   std::list<Running> running_;
-  double done_work_ = 0, left_work_ = 0, done_before_ = 0;
+  std::set<std::size_t> waited_for_;
+  double done_before_ = 0;  ///< work of earlier commands
   Clock::time_point begin_ = Clock::now();
   Console console_;
   QueueOutcome outcome_;

@@ -6,16 +6,16 @@
 
 namespace orchid::train {
 
-/// How a queue ended: exit codes of runs that failed; whether a signal stopped it.
+/// How a queue ended.
 struct QueueOutcome {
   std::vector<std::string> failures;  ///< "cola seed 19: ... see LOG"
-  int exit_code = 0;                  ///< of the first failure
-  int signal = 0;
+  int signal = 0;                     ///< that stopped it, or 0
 };
 
 /// Trains the runs that are not complete, each in a process of its own: one a GPU, or `workers` at
 /// a time. Progress goes to stderr. A run that fails does not keep others from running, but for
-/// those that wait for its weights.
+/// those that wait for its weights. A run that a process left by a killed command still saves is
+/// waited for.
 QueueOutcome train_all(const std::vector<PlannedRun>& runs, std::int64_t workers);
 
 /// Whether the run's summary says so.

@@ -1,5 +1,6 @@
 #include "train/glue/run_glue.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include "data/io/atomic_file.h"
@@ -18,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kInterrupted = 130;
+constexpr int kFailed = 1, kInterrupted = 130;
 
 /// Reads every file of a task that a run will read, so that what is wrong with them is said now.
 std::int64_t count_rows(const std::string& folder, const std::string& task, Console& console) {
@@ -34,14 +35,31 @@ std::int64_t count_rows(const std::string& folder, const std::string& task, Cons
   return rows;
 }
 
-/// Starts the first run in memory, on the CPU, and gives it up: a checkpoint that does not fit, or
-/// a vocabulary that is missing, shows here.
-void rehearse(const RunConfig& first, Console& console) {
-  RunConfig config = first;
-  config.device = "cpu";
-  config.precision = Precision::f32;
+/// Looks at what every run asks for: a configuration that can be run, in a directory that is free,
+/// or that of the same run.
+void check_runs(const GluePlan& plan) {
+  for (const PlannedRun& planned : plan.runs) {
+    with_context(planned.config.name, [&] { validate(planned.config); });
+    find_run(planned.config, planned.run.directory, true);
+  }
+}
+
+/// Starts a run of the first round in memory, on the CPU, and gives it up: a checkpoint that does
+/// not fit, a vocabulary that is missing, or a device that is not there, shows here.
+void rehearse(const GluePlan& plan, Console& console) {
+  const auto bf16 = std::find_if(plan.runs.begin(), plan.runs.end(), [](const PlannedRun& run) {
+    return !run.waits && run.config.precision == Precision::bf16;
+  });
+  RunConfig config = (bf16 == plan.runs.end() ? plan.runs.front() : *bf16).config;
+  if (parse_device(config.device).type != DeviceType::cpu) {
+    config.device = "cpu";
+    config.precision = Precision::f32;
+  }
   const auto parts = assemble(config, AssembleFor::evaluation);
-  if (!config.init.checkpoint.empty()) console.note(parts->data.notes.back());
+  if (config.init.checkpoint.empty()) return;
+  with_context("init.checkpoint",
+               [&] { verify_checkpoint(find_checkpoint(config.init.checkpoint)); });
+  console.note(parts->data.notes.back());
 }
 
 /// The runs as they stand, for DIR/glue.json and, read back with their results, for the tables.
@@ -49,14 +67,6 @@ GlueOutcome outcome_of(const RunConfig& config, const GluePlan& plan) {
   GlueOutcome outcome{config.name, {}, plan.notes};
   for (const PlannedRun& planned : plan.runs) outcome.runs.push_back(planned.run);
   return outcome;
-}
-
-GlueSummary write_results(const fs::path& directory) {
-  const GlueSummary summary = summarise(read_outcome(directory));
-  data::write_file(directory / "results.json", results_json(summary) + "\n");
-  data::write_file(directory / "results.md", results_markdown(summary));
-  write_glue_report(directory, summary);
-  return summary;
 }
 
 /// A directory that is empty, or a protocol's own.
@@ -70,7 +80,21 @@ void check_directory(const fs::path& directory) {
                        entry.path().filename().string(), "; choose another name or --run-dir");
 }
 
+void check_data(const RunConfig& config) {
+  const std::string& folder = std::get<GlueDataConfig>(config.data).directory;
+  ORCHID_CHECK_INPUT(fs::is_directory(folder), "data.directory: ", folder,
+                     ": no such directory; expected one with the folders of GLUE, such as CoLA");
+}
+
 }  // namespace
+
+GlueSummary write_results(const fs::path& directory) {
+  const GlueSummary summary = summarise(read_outcome(directory));
+  data::write_file(directory / "results.json", results_json(summary));
+  data::write_file(directory / "results.md", results_markdown(summary));
+  write_glue_report(directory, summary);
+  return summary;
+}
 
 RunConfig glue_config(const GlueRequest& request) {
   std::vector<std::string> sets = request.sets;
@@ -95,28 +119,34 @@ TrainResult run_glue(const GlueRequest& request) {
   const fs::path directory =
       request.directory.empty() ? fs::path("runs") / config.name : request.directory;
   check_directory(directory);
+  check_data(config);
   Console console;
   const GluePlan plan = plan_glue(config, directory, [&](const std::string& task) {
     return count_rows(std::get<GlueDataConfig>(config.data).directory, task, console);
   });
   for (const std::string& note : plan.notes) console.note(note);
-  for (const PlannedRun& planned : plan.runs) find_run(planned.config, planned.run.directory, true);
-  rehearse(plan.runs.front().config, console);
+  check_runs(plan);
+  rehearse(plan, console);
 
   fs::create_directories(directory);
   const FileLock lock(directory / ".lock");
   write_protocol(directory, outcome_of(config, plan));
   const QueueOutcome trained = train_all(plan.runs, config.glue->workers);
-  GlueSummary summary = write_results(directory);
-  TrainResult result{results_json(summary), results_text(summary), trained.exit_code};
+  const GlueSummary summary = write_results(directory);
+  int signal = trained.signal;
+  if (signal == 0 && config.glue->submission) {
+    for (const std::string& note : write_submissions(directory, summary, console))
+      console.note(note);
+    signal = StopSignals::received();
+  }
+  TrainResult result{results_json(summary), results_text(summary),
+                     trained.failures.empty() ? 0 : kFailed};
   for (const std::string& failure : trained.failures) result.text += str("failed: ", failure, "\n");
-  if (trained.signal != 0) {
-    result.exit_code = trained.signal == SIGINT ? kInterrupted : 0;
+  if (signal != 0) {
+    result.exit_code = signal == SIGINT ? kInterrupted : 0;
     result.text += "stopped; the same command goes on\n";
     return result;
   }
-  if (config.glue->submission)
-    for (const std::string& note : write_submissions(directory, summary)) console.note(note);
   result.text += str(directory.string(), "/report.html\n");
   return result;
 }

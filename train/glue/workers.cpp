@@ -15,10 +15,12 @@
 namespace orchid::train {
 namespace {
 
+/// The program as it was when it began, even if another was built in its place since.
 constexpr const char* kThisProgram = "/proc/self/exe";
 
 /// In the child, between fork and exec: only what is safe there. Never returns.
-[[noreturn]] void become(const char* program, char* const* arguments, int log, pid_t parent) {
+[[noreturn]] void become(char* const* arguments, int log, pid_t parent) {
+  std::signal(SIGTERM, SIG_DFL);  // the parent's handler would note it, and exec forget the note
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(1);  // it died before the line above
@@ -26,7 +28,7 @@ constexpr const char* kThisProgram = "/proc/self/exe";
   dup2(nothing, STDIN_FILENO);
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
-  execv(program, arguments);
+  execv(kThisProgram, arguments);
   _exit(127);
 }
 
@@ -44,7 +46,7 @@ Worker::Worker(const std::vector<std::string>& arguments, const std::filesystem:
   pointers.push_back(nullptr);
   const pid_t parent = getpid();
   process_ = fork();
-  if (process_ == 0) become(program.c_str(), pointers.data(), file, parent);
+  if (process_ == 0) become(pointers.data(), file, parent);
   const int failure = errno;
   close(file);
   ORCHID_CHECK(process_ > 0, "cannot start another process: ", std::strerror(failure));

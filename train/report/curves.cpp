@@ -13,6 +13,7 @@ Curves read_curves(const std::filesystem::path& file) {
   std::istringstream lines(read_text(file, ErrorKind::input_data, std::uintmax_t{1} << 32));
   std::int64_t number = 0;
   for (std::string line; std::getline(lines, line);) {
+    if (lines.eof()) break;
     ++number;
     const Json json = with_context(str(file.string(), ": line ", number), [&] {
       const Json value = parse_json(line, ErrorKind::input_data);

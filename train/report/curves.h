@@ -11,8 +11,9 @@ namespace orchid::train {
 /// What a run measured over its steps, by split and name: "train/loss".
 using Curves = std::map<std::string, Series>;
 
-/// Curves of a metrics.jsonl; none if there is no such file. A null is NaN. Throws an input_data
-/// Error that names a damaged line.
+/// Curves of a metrics.jsonl; none if there is no such file. A null is NaN. A last line without its
+/// end is left out: its writer was killed, or is at work. Throws an input_data Error that names a
+/// damaged line.
 Curves read_curves(const std::filesystem::path& file);
 
 /// One of them under the name of its legend; without points if it was not measured.
