@@ -62,7 +62,8 @@ void check_verbs(const CLI::App* app, int argc, char** argv) {
       verbs.push_back(verb->get_name());
       if (verbs.back() == word) next = verb;
     }
-    if (verbs.empty()) return;
+    const auto is_argument = [](const CLI::Option* option) { return option->get_positional(); };
+    if (verbs.empty() || (!next && !app->get_options(is_argument).empty())) return;
     ORCHID_CHECK_USAGE(next, "unknown verb \"", word, "\"", suggestion(word, verbs));
     app = next;
   }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 
 #include <CLI/CLI.hpp>
@@ -9,11 +10,14 @@
 #include "data/text/tokenize.h"
 #include "data/text/vocabulary_trainer.h"
 #include "train/cli.h"
+#include "train/glue/submission.h"
 #include "train/log/console.h"
 #include "train/log/json_writer.h"
 
 namespace orchid::train {
 namespace {
+
+constexpr int kBadInput = 3;
 
 /// Shows how far `what` is, where a person may be watching.
 data::Progress progress_line(const std::string& what) {
@@ -237,6 +241,64 @@ void add_inspect(CLI::App& group, Action& action) {
   verb->callback([request, &action] { action = [request] { return run_inspect(*request); }; });
 }
 
+struct SubmissionRequest {
+  std::vector<std::string> paths;
+  bool json = false;
+};
+
+/// Files as they are, and of a directory those that end in .tsv.
+std::vector<std::filesystem::path> submission_files(const std::vector<std::string>& paths) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> files;
+  for (const std::string& path : paths) {
+    if (!fs::is_directory(path)) {
+      files.emplace_back(path);
+      continue;
+    }
+    const auto first = std::ssize(files);
+    for (const auto& entry : fs::directory_iterator(path))
+      if (entry.path().extension() == ".tsv") files.push_back(entry.path());
+    ORCHID_CHECK_INPUT(std::ssize(files) > first, path, ": no .tsv file in it");
+    std::sort(files.begin() + first, files.end());
+  }
+  return files;
+}
+
+int run_check_submission(const SubmissionRequest& request) {
+  JsonWriter json(2);
+  json.begin_object().key("files").begin_array();
+  std::string text;
+  bool valid = true;
+  for (const std::filesystem::path& file : submission_files(request.paths)) {
+    const std::vector<std::string> faults = check_submission(file);
+    valid = valid && faults.empty();
+    json.begin_object().member("file", file.string()).member("valid", faults.empty());
+    json.key("faults").begin_array();
+    if (faults.empty()) text += file.string() + ": ok\n";
+    for (const std::string& fault : faults) {
+      json.value(fault);
+      text += fault + "\n";
+    }
+    json.end_array().end_object();
+  }
+  json.end_array().member("valid", valid).end_object();
+  print_answer(request.json, json.text(), text);
+  return valid ? 0 : kBadInput;
+}
+
+void add_check_submission(CLI::App& group, Action& action) {
+  auto request = std::make_shared<SubmissionRequest>();
+  CLI::App* verb = group.add_subcommand(
+      "check-submission", "Say what the GLUE leaderboard would refuse; exits with 3 if anything");
+  verb->add_option("paths", request->paths, "files such as CoLA.tsv, or folders of them")
+      ->required();
+  verb->add_flag("--json", request->json, "print JSON");
+  verb->footer(examples({"orchid data check-submission runs/glue_quickstart/submission",
+                         "orchid data check-submission CoLA.tsv STS-B.tsv --json"}));
+  verb->callback(
+      [request, &action] { action = [request] { return run_check_submission(*request); }; });
+}
+
 }  // namespace
 
 void add_data(CLI::App& app, Action& action) {
@@ -249,6 +311,7 @@ void add_data(CLI::App& app, Action& action) {
   add_vocabulary(*group, action);
   add_tokenize(*group, action);
   add_inspect(*group, action);
+  add_check_submission(*group, action);
 }
 
 }  // namespace orchid::train

@@ -8,7 +8,6 @@
 #include "train/log/json_writer.h"
 #include "train/log/machine.h"
 #include "train/plan.h"
-#include "train/report/report.h"
 
 namespace orchid::train {
 namespace {
@@ -130,14 +129,6 @@ int run_devices(bool as_json) {
   return 0;
 }
 
-int run_report(const PathOptions& options) {
-  const std::filesystem::path file = write_report(options.path);
-  JsonWriter json(2);
-  json.begin_object().member("report", file.string()).end_object();
-  print_answer(options.json, json.text(), file.string());
-  return 0;
-}
-
 /// A verb with one path argument and --json.
 CLI::App* add_path_verb(CLI::App& parent, Action& action, const char* name, const char* meaning,
                         const char* argument, const char* argument_meaning,
@@ -193,12 +184,6 @@ void add_devices(CLI::App& app, Action& action) {
   add_json(verb, *json);
   verb->footer(examples({"orchid devices", "orchid devices --json"}));
   verb->callback([json, &action] { action = [json] { return run_devices(*json); }; });
-}
-
-void add_report(CLI::App& app, Action& action) {
-  add_path_verb(app, action, "report", "Write report.html of a run again", "run",
-                "directory of the run", run_report)
-      ->footer(examples({"orchid report runs/quickstart", "orchid report runs/quickstart --json"}));
 }
 
 }  // namespace orchid::train

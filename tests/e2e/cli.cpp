@@ -12,6 +12,7 @@ namespace {
 using Words = std::vector<std::string>;
 
 const std::vector<Words> kVerbs = {{"train"},
+                                   {"glue"},
                                    {"evaluate"},
                                    {"predict"},
                                    {"predict", "fill-mask"},
@@ -20,6 +21,7 @@ const std::vector<Words> kVerbs = {{"train"},
                                    {"data", "tokenize"},
                                    {"data", "inspect"},
                                    {"data", "synth"},
+                                   {"data", "check-submission"},
                                    {"plan"},
                                    {"describe"},
                                    {"checkpoint"},
@@ -27,6 +29,7 @@ const std::vector<Words> kVerbs = {{"train"},
                                    {"checkpoint", "verify"},
                                    {"devices"},
                                    {"report"},
+                                   {"report", "glue"},
                                    {"check-golden"},
                                    {"bench"}};
 
@@ -69,6 +72,9 @@ TEST_CASE("mistakes in the command line exit with 2 and say what is wrong", "[e2
       {here.train({"--set", "batch.globl=3"}), "did you mean \"global\"?"},
       {here.train({"--device", "tpu"}), "device: expected auto | cpu | cuda[:index], got \"tpu\""},
       {here.train({"--device", "cuda"}), "needs a build with CUDA"},
+      {{"report"}, "run is required"},
+      {{"report", "glue"}, "directory is required"},
+      {{"report", "glue", "x", "--json", "--markdown"}, "--json excludes --markdown"},
       {{"describe", "optimiser"}, "did you mean \"optimizer\"?"},
       {{"data", "tokenize", "x", "--vocab", "v", "--out", "o", "--mode", "best"}, "--mode"},
   };
@@ -93,6 +99,9 @@ TEST_CASE("bad input data exit with 3 and name the file", "[e2e][cli]") {
       {{"data", "inspect", "none"}, "none"},
       {{"data", "tokenize", "none.txt", "--vocab", "v.txt", "--out", "o"}, "none.txt"},
       {{"report", "empty"}, "empty: expected the directory of a run"},
+      {{"report", "glue", "empty"}, "empty: expected the directory of a GLUE protocol"},
+      {{"data", "check-submission", "empty"}, "empty: no .tsv file in it"},
+      {{"data", "check-submission", "CoLA.tsv"}, "CoLA.tsv"},
   };
   for (const auto& [arguments, message] : mistakes) {
     const ProgramResult result = here.run(arguments);

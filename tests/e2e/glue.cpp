@@ -104,6 +104,17 @@ TEST_CASE("glue predicts the test sets that are there", "[e2e][glue]") {
   CHECK(has(run.err, "AX.tsv was not written: "));  // there is no such folder
   CHECK(has(run.err, "predicting the test sets\n"));
 
+  // The leaderboard would mind that rows are missing, and nothing else.
+  const ProgramResult check = here.run({"data", "check-submission", "out/submission", "--json"});
+  CHECK(check.exit_code == 3);
+  const auto checked = nlohmann::json::parse(check.out);
+  CHECK(checked["valid"] == false);
+  CHECK(checked["files"].size() == rows.size());
+  for (const auto& one : checked["files"]) {
+    REQUIRE(one["faults"].size() == 1);
+    CHECK(has(one["faults"][0], " rows, got "));
+  }
+
   // What comes from the same weights is left; other weights are predicted with again.
   spit(folder / "CoLA.tsv", "mine");
   fs::remove(folder / "RTE.tsv");
@@ -153,6 +164,48 @@ TEST_CASE("glue's second round has MNLI's final weights and a classifier of its 
   CHECK(different == 1);  // the classifier's weight; its bias begins at 0
   const auto config = nlohmann::json::parse(slurp(here / "out/rte/seed-2/config.json"));
   CHECK(config["init"]["checkpoint"] == "out/mnli/seed-1");
+}
+
+TEST_CASE("results are written again from the runs", "[e2e][glue]") {
+  const GlueWorkspace here;
+  const Words command = here.protocol("out", {"--set", "glue.tasks=cola", "--json"});
+  const auto results = here.answer(command);
+  const std::vector<std::string> files = {"results.json", "results.md", "report.html"};
+  std::vector<std::string> before;
+  for (const std::string& file : files) before.push_back(slurp(here / ("out/" + file)));
+  for (const Words& verb : {Words{"report", "glue", "out"}, Words{"report", "out"}}) {
+    for (const std::string& file : files) fs::remove(here / ("out/" + file));
+    const ProgramResult text = here.run(verb);
+    INFO(text.err);
+    REQUIRE(text.exit_code == 0);
+    CHECK(has(text.out, "tiny_glue: GLUE, dev sets"));
+    CHECK(has(text.out, "out/report.html\n"));
+    for (std::size_t i = 0; i < files.size(); ++i)
+      CHECK(slurp(here / ("out/" + files[i])) == before[i]);
+    Words json = verb;
+    json.push_back("--json");
+    CHECK(here.answer(json) == results);
+  }
+  const ProgramResult markdown = here.run({"report", "glue", "out", "--markdown"});
+  CHECK(markdown.out == before[1]);
+  CHECK(here.run({"report", "out/cola/seed-1"}).out == "out/cola/seed-1/report.html\n");
+}
+
+TEST_CASE("files for the leaderboard are checked", "[e2e][glue]") {
+  const Workspace here;
+  std::string text = "index\tprediction\n";
+  for (int i = 0; i < 146; ++i) text += std::to_string(i) + "\t" + std::to_string(i % 2) + "\n";
+  spit(here / "WNLI.tsv", text);
+  const ProgramResult good = here.run({"data", "check-submission", "WNLI.tsv"});
+  CHECK(good.exit_code == 0);
+  CHECK(good.out == "WNLI.tsv: ok\n");
+  CHECK(here.answer({"data", "check-submission", "WNLI.tsv", "--json"})["valid"] == true);
+  spit(here / "CoLA.tsv", "index\tprediction\n0\tyes\n");
+  const ProgramResult bad = here.run({"data", "check-submission", "."});
+  CHECK(bad.exit_code == 3);
+  CHECK(bad.out ==
+        "./CoLA.tsv: line 2: expected 0 or 1, got \"yes\"\n"
+        "./CoLA.tsv: expected 1063 rows, got 1\n./WNLI.tsv: ok\n");
 }
 
 TEST_CASE("glue --from takes model and weights of a run", "[e2e][glue]") {

@@ -57,6 +57,35 @@ TEST_CASE("a long curve is thinned to what a screen shows", "[train][report]") {
   CHECK(svg_chart("loss", {series}).size() < 40000);
 }
 
+TEST_CASE("charts are titled as the task's figures are called", "[train][report]") {
+  struct Case {
+    std::string task;
+    std::vector<std::string> titles;
+    std::size_t charts;
+  };
+  for (const Case& expected :
+       {Case{R"("type": "mlm")", {"loss (nats per masked token)", "accuracy at masked tokens"}, 2},
+        Case{R"("type": "classification")",
+             {"loss (nats)", "accuracy", "F1", "Matthews correlation"},
+             4},
+        Case{R"("type": "regression")",
+             {"squared error", "Pearson correlation", "Spearman correlation"},
+             3}}) {
+    const TempDir dir;
+    INFO(expected.task);
+    spit(dir / "config.json", "{\"task\": {" + expected.task + "}}");
+    spit(dir / "metrics.jsonl",
+         "{\"step\":1,\"split\":\"valid\",\"loss\":3,\"accuracy\":0.5,\"f1\":0.25,"
+         "\"matthews\":0.1,\"pearson\":0.2,\"spearman\":0.3}\n"
+         "{\"step\":1,\"split\":\"valid_mismatched\",\"loss\":4}\n");
+    write_report(dir.path());
+    const std::string page = slurp(dir / "report.html");
+    CHECK(count(page, "<svg") == expected.charts);
+    for (const std::string& title : expected.titles) CHECK(count(page, ">" + title + "<") == 1);
+    CHECK(count(page, "mismatched 4<") == 1);
+  }
+}
+
 TEST_CASE("a line of metrics that a kill cut short is left out", "[train][report]") {
   const TempDir dir;
   const std::string whole = "{\"step\":1,\"split\":\"train\",\"loss\":3}\n";

@@ -115,6 +115,10 @@ std::string written_path(const fs::path& run, const fs::path& directory) {
 
 }  // namespace
 
+bool is_protocol(const fs::path& directory) {
+  return fs::exists(directory / kFile);
+}
+
 void write_protocol(const fs::path& directory, const GlueOutcome& outcome) {
   JsonWriter json(2);
   json.begin_object().member("name", outcome.name).key("runs").begin_array();

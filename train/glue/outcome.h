@@ -9,6 +9,9 @@
 
 namespace orchid::train {
 
+/// Whether this is such a directory.
+bool is_protocol(const std::filesystem::path& directory);
+
 /// Writes DIR/glue.json: name, notes, and what is planned of each run. Directories of runs below
 /// DIR are kept relative to it, so that it can be moved.
 void write_protocol(const std::filesystem::path& directory, const GlueOutcome&);

@@ -71,7 +71,7 @@ GlueOutcome outcome_of(const RunConfig& config, const GluePlan& plan) {
 
 /// A directory that is empty, or a protocol's own.
 void check_directory(const fs::path& directory) {
-  if (!fs::exists(directory) || fs::exists(directory / "glue.json")) return;
+  if (!fs::exists(directory) || is_protocol(directory)) return;
   ORCHID_CHECK_USAGE(fs::is_directory(directory), directory.string(), ": expected a directory");
   for (const auto& entry : fs::directory_iterator(directory))
     ORCHID_CHECK_USAGE(entry.path().filename() == ".lock" || data::is_partial(entry.path()),

@@ -14,17 +14,45 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string charts(const Curves& curves) {
-  const auto series = [&](const std::string& key, const std::string& name) {
-    return curve_of(curves, key, name);
-  };
-  return svg_chart("loss (nats per masked token)",
-                   {series("train/loss", "train"), series("valid/loss", "valid")}) +
-         svg_chart("accuracy at masked tokens",
-                   {series("train/accuracy", "train"), series("valid/accuracy", "valid")}) +
-         svg_chart("learning rate", {series("train/learning_rate", "")}) +
-         svg_chart("norm of the gradient", {series("train/grad_norm", "")}) +
-         svg_chart("tokens per second", {series("train/tokens_per_s", "")});
+struct Chart {
+  const char* metric;
+  const char* title;
+};
+
+/// What the figures of a task are called; a chart of what was not measured is left out.
+std::vector<Chart> task_charts(const std::string& task) {
+  if (task == "classification")
+    return {{"loss", "loss (nats)"},
+            {"accuracy", "accuracy"},
+            {"f1", "F1"},
+            {"matthews", "Matthews correlation"}};
+  if (task == "regression")
+    return {{"loss", "squared error"},
+            {"pearson", "Pearson correlation"},
+            {"spearman", "Spearman correlation"}};
+  return {{"loss", "loss (nats per masked token)"}, {"accuracy", "accuracy at masked tokens"}};
+}
+
+std::string charts(const Curves& curves, const std::string& task) {
+  std::string all;
+  for (const auto& [metric, title] : task_charts(task)) {
+    std::vector<Series> series;
+    for (const auto& [split, name] : {std::pair{"train/", "train"}, std::pair{"valid/", "valid"},
+                                      std::pair{"valid_mismatched/", "mismatched"}})
+      series.push_back(curve_of(curves, str(split, metric), name));
+    all += svg_chart(title, std::move(series));
+  }
+  return all + svg_chart("learning rate", {curve_of(curves, "train/learning_rate", "")}) +
+         svg_chart("norm of the gradient", {curve_of(curves, "train/grad_norm", "")}) +
+         svg_chart("tokens per second", {curve_of(curves, "train/tokens_per_s", "")});
+}
+
+/// "task.type" of a config.json; empty without one.
+std::string task_of(const std::string& config) {
+  const Json json = parse_json(config, ErrorKind::input_data);
+  if (!json.is_object() || !json.contains("task") || !json["task"].is_object()) return "";
+  const auto type = json["task"].find("type");
+  return type != json["task"].end() && type->is_string() ? type->get<std::string>() : "";
 }
 
 std::string row(const std::string& key, const std::string& value) {
@@ -80,6 +108,7 @@ fs::path write_report(const fs::path& run_directory) {
   ORCHID_CHECK_INPUT(fs::exists(config_file), run_directory.string(),
                      ": expected the directory of a run, with config.json");
   const std::string config = read_text(config_file, ErrorKind::input_data);
+  const std::string task = with_context(config_file.string(), [&] { return task_of(config); });
   const Json summary = with_context(summary_file.string(), [&] {
     if (!fs::exists(summary_file)) return Json(Json::object());
     return parse_json(read_text(summary_file, ErrorKind::input_data), ErrorKind::input_data);
@@ -88,7 +117,7 @@ fs::path write_report(const fs::path& run_directory) {
   const std::string state = summary.is_object() ? summary.value("state", "running") : "";
   std::string body =
       "<h1>" + html_escape(name) + "</h1>\n<p class=\"sub\">" + html_escape(state) + "</p>\n";
-  body += "<div class=\"charts\">\n" + charts(read_curves(run_directory / "metrics.jsonl")) +
+  body += "<div class=\"charts\">\n" + charts(read_curves(run_directory / "metrics.jsonl"), task) +
           "</div>\n";
   if (summary.is_object())
     body += "<table>\n" + summary_rows(summary) + "</table>\n" + op_rows(summary);
