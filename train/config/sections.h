@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "kernels/core/enum_names.h"
-#include "model/config_enums.h"
+#include "train/config/data_section.h"
+#include "train/config/task_section.h"
 
 namespace orchid {
 namespace train {
@@ -17,100 +17,6 @@ namespace train {
 
 enum class OptimizerKind { adamw, decoupled_adamw };
 enum class ScheduleKind { linear, cosine, constant };
-
-/// Masked language modelling, spec bert_glue 3.2: of the selected tokens 80 % become [MASK], 10 %
-/// a random piece, 10 % stay.
-struct MlmTaskConfig {
-  static constexpr const char* type = "mlm";
-  double mask_rate = 0.3;
-  double evaluation_mask_rate = 0.15;
-
-  template <class Self, class Field>
-  static void fields(Self& self, Field&& field) {
-    field("mask_rate", self.mask_rate, "share of tokens to predict in training");
-    field("evaluation_mask_rate", self.evaluation_mask_rate,
-          "the same in evaluation, one fixed draw");
-  }
-};
-
-/// One class a sample: cross entropy over a pooled head (spec bert_glue 1.6).
-struct ClassificationTaskConfig {
-  static constexpr const char* type = "classification";
-  std::int64_t classes = 2;
-  std::vector<std::string> labels = {};
-  model::Pooling pooling = model::Pooling::first;
-  double dropout = 0.1;
-
-  template <class Self, class Field>
-  static void fields(Self& self, Field&& field) {
-    field("classes", self.classes, "number of classes");
-    field("labels", self.labels, "their names, in the order of the classes; may be empty");
-    field("pooling", self.pooling, "what stands for a sample: its first position, or the mean");
-    field("dropout", self.dropout, "dropout before the classifier");
-  }
-};
-
-/// One number a sample: squared error over a pooled head.
-struct RegressionTaskConfig {
-  static constexpr const char* type = "regression";
-  model::Pooling pooling = model::Pooling::first;
-  double dropout = 0.1;
-
-  template <class Self, class Field>
-  static void fields(Self& self, Field&& field) {
-    field("pooling", self.pooling, "what stands for a sample: its first position, or the mean");
-    field("dropout", self.dropout, "dropout before the last layer");
-  }
-};
-using TaskConfig = std::variant<MlmTaskConfig, ClassificationTaskConfig, RegressionTaskConfig>;
-
-/// Folders of token shards, as `orchid data tokenize` writes them.
-struct TextShardsConfig {
-  static constexpr const char* type = "text_shards";
-  std::string train;
-  std::string valid;
-  std::int64_t length = 128;
-  bool shuffle = true;
-  std::int64_t threads = 1;
-  std::int64_t prefetch = 4;
-
-  template <class Self, class Field>
-  static void fields(Self& self, Field&& field) {
-    field("train", self.train, "folder of the training shards");
-    field("valid", self.valid, "folder of the validation shards; empty: no evaluation");
-    field("length", self.length, "tokens of a sample, L; as the shards were made");
-    field("shuffle", self.shuffle, "a new order of the training samples each epoch");
-    field("threads", self.threads, "threads that prepare batches; 0: the training thread does");
-    field("prefetch", self.prefetch, "batches kept ready");
-  }
-};
-
-/// One of the sets of GLUE, from the folder of the official download.
-struct GlueDataConfig {
-  static constexpr const char* type = "glue";
-  std::string directory;
-  std::string task;
-  std::string vocabulary;
-  std::int64_t length = 128;
-  std::int64_t train_rows = 0;
-  bool shuffle = true;
-  std::int64_t threads = 1;
-  std::int64_t prefetch = 4;
-
-  template <class Self, class Field>
-  static void fields(Self& self, Field&& field) {
-    field("directory", self.directory, "folder that holds CoLA/, SST-2/, ...");
-    field("task", self.task, "cola | sst2 | mrpc | qqp | stsb | mnli | qnli | rte | wnli");
-    field("vocabulary", self.vocabulary,
-          "vocab.txt; empty: that of the checkpoint the run starts from");
-    field("length", self.length, "tokens of a sample, L");
-    field("train_rows", self.train_rows, "train on so many rows, drawn by the seed; 0: all");
-    field("shuffle", self.shuffle, "a new order of the training samples each epoch");
-    field("threads", self.threads, "threads that prepare batches; 0: the training thread does");
-    field("prefetch", self.prefetch, "batches kept ready");
-  }
-};
-using DataConfig = std::variant<TextShardsConfig, GlueDataConfig>;
 
 /// Overrides for the parameters whose path a pattern matches; the first matching group counts.
 struct OptimizerGroupConfig {
