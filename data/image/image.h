@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace orchid::data {
+
+/// A picture: rows from the top, in each row red, green, blue of each pixel, a byte each.
+struct Image {
+  std::int64_t width = 0, height = 0;
+  std::vector<std::uint8_t> pixels;  ///< 3 * width * height
+
+  Image() = default;
+  /// Black.
+  Image(std::int64_t w, std::int64_t h)
+      : width(w), height(h), pixels(static_cast<std::size_t>(3 * w * h)) {}
+
+  std::uint8_t* row(std::int64_t y) { return pixels.data() + 3 * width * y; }
+  const std::uint8_t* row(std::int64_t y) const { return pixels.data() + 3 * width * y; }
+
+  bool operator==(const Image&) const = default;
+};
+
+}  // namespace orchid::data
