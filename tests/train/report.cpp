@@ -48,6 +48,13 @@ TEST_CASE("a chart draws each curve and skips what is not finite", "[train][repo
   CHECK(svg_chart("empty", {{"train", {1}, {NAN}}}).empty());
 }
 
+TEST_CASE("a curve that stays at one value has an axis of plain numbers", "[train][report]") {
+  const std::string zero = svg_chart("matthews", {{"valid", {10, 20}, {0, 0}}});
+  for (const char* tick : {">-1<", ">0<", ">1<"}) CHECK(count(zero, tick) == 1);
+  CHECK(zero.find("1e-") == std::string::npos);
+  CHECK(svg_chart("f1", {{"valid", {1, 2}, {0.8, 0.8}}}).find(">0.5<") != std::string::npos);
+}
+
 TEST_CASE("a long curve is thinned to what a screen shows", "[train][report]") {
   Series series{"train", {}, {}};
   for (int i = 0; i < 10000; ++i) {

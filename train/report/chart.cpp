@@ -145,7 +145,8 @@ std::string svg_chart(const std::string& title, std::vector<Series> series) {
     y.add(one.y);
   }
   if (!(x.high >= x.low)) return "";
-  const double margin = y.high > y.low ? (y.high - y.low) * 0.05 : std::max(1e-9, std::abs(y.low));
+  double margin = (y.high - y.low) * 0.05;
+  if (y.high == y.low) margin = y.low == 0 ? 1 : std::abs(y.low);
   y.low -= margin;
   y.high += margin;
   if (x.high == x.low) x.low -= 1, x.high += 1;
