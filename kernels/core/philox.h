@@ -13,6 +13,7 @@ enum class RandomPurpose : std::uint32_t {
   shuffle = 4,
   synthetic = 5,
   test = 6,
+  augmentation = 7,
 };
 
 /// Counter-based random numbers, Philox4x32-10 (Salmon et al. 2011): a pure function of

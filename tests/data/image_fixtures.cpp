@@ -10,15 +10,6 @@ std::string big_endian(std::uint32_t value, int bytes) {
   return text;
 }
 
-std::uint32_t crc32(const std::string& text) {
-  std::uint32_t crc = ~0u;
-  for (const char c : text) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) ? 0xEDB88320u : 0u);
-  }
-  return ~crc;
-}
-
 /// zlib's format with stored blocks.
 std::string stored(const std::string& text) {
   std::string out = "\x78\x01";
@@ -64,6 +55,26 @@ std::string rows_of(const Png& png, std::uint32_t x0, std::uint32_t y0, std::uin
 }
 
 }  // namespace
+
+std::uint32_t crc32(std::string_view text) {
+  std::uint32_t crc = ~0u;
+  for (const char c : text) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) ? 0xEDB88320u : 0u);
+  }
+  return ~crc;
+}
+
+void mend_png_checksums(std::string& file) {
+  for (std::size_t at = 8; at + 12 <= file.size();) {
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(file[at + i]);
+    if (size > file.size() - at - 12) return;
+    file.replace(at + 8 + size, 4,
+                 big_endian(crc32(std::string_view(file).substr(at + 4, 4 + size)), 4));
+    at += 12 + size;
+  }
+}
 
 std::string png_chunk(const std::string& type, const std::string& content) {
   return big_endian(static_cast<std::uint32_t>(content.size()), 4) + type + content +

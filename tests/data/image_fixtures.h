@@ -35,6 +35,14 @@ inline data::Image uneven_image(std::int64_t width, std::int64_t height) {
   return image;
 }
 
+/// The same with few and middling values, less in each channel.
+inline data::Image dull_image(std::int64_t width, std::int64_t height) {
+  data::Image image = uneven_image(width, height);
+  for (std::size_t i = 0; i < image.pixels.size(); ++i)
+    image.pixels[i] = static_cast<std::uint8_t>(40 + image.pixels[i] * (3 - i % 3) / 5);
+  return image;
+}
+
 inline std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
@@ -67,6 +75,11 @@ struct Png {
   }
   std::string encode() const;  ///< stored, not compressed
 };
+
+std::uint32_t crc32(std::string_view text);
+
+/// Gives every chunk that is whole the checksum of its content.
+void mend_png_checksums(std::string& file);
 
 /// A chunk with its length and checksum.
 std::string png_chunk(const std::string& type, const std::string& content);

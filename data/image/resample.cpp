@@ -1,0 +1,190 @@
+#include "data/image/resample.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "kernels/core/error.h"
+
+// Compiled twice, and the faster one that the machine can run is taken when the program starts.
+// Sanitizers cannot be there so early.
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_THREAD__) && \
+    !defined(__SANITIZE_ADDRESS__)
+#define ORCHID_FAST __attribute__((target_clones("avx2", "default")))
+#else
+#define ORCHID_FAST
+#endif
+
+namespace orchid::data {
+namespace {
+
+/// Weights are multiples of 2^-22: with 8-bit pixels and the overshoot of a cubic, sums stay within
+/// 32 bits.
+constexpr int kBits = 22;
+constexpr std::int64_t kLanes = 48;         ///< pixels' channels worked on at once
+constexpr std::int64_t kRows = kLanes / 3;  ///< rows at once in the pass along rows
+
+double reach_of(Filter filter) {
+  return filter == Filter::box ? 0.5 : filter == Filter::bilinear ? 1 : 2;
+}
+
+double weight_of(Filter filter, double t) {
+  if (filter == Filter::box) return t > -0.5 && t <= 0.5 ? 1 : 0;
+  t = std::abs(t);
+  if (filter == Filter::bilinear) return std::max(1 - t, 0.0);
+  constexpr double a = -0.5;
+  if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
+  return t < 2 ? (((t - 5) * t + 8) * t - 4) * a : 0;
+}
+
+/// For each of the pixels that come out, which ones go in, and with what weights.
+struct Taps {
+  std::vector<std::int64_t> first, count;
+  std::vector<std::int32_t> weights;  ///< `most` for each, in multiples of 2^-22
+  std::int64_t most = 0;
+
+  const std::int32_t* of(std::int64_t i) const { return weights.data() + i * most; }
+};
+
+Taps make_taps(std::int64_t size_in, float from, float to, std::int64_t size_out, Filter filter) {
+  const double scale = static_cast<double>(to - from) / static_cast<double>(size_out);
+  const double stretch = std::max(scale, 1.0), reach = reach_of(filter) * stretch;
+  Taps taps;
+  taps.most = 2 * static_cast<std::int64_t>(std::ceil(reach)) + 1;
+  taps.weights.resize(static_cast<std::size_t>(taps.most * size_out));
+  std::vector<double> exact(static_cast<std::size_t>(taps.most));
+  for (std::int64_t i = 0; i < size_out; ++i) {
+    const double center = from + (static_cast<double>(i) + 0.5) * scale;
+    const auto first = std::max<std::int64_t>(static_cast<std::int64_t>(center - reach + 0.5), 0);
+    const auto end = std::min(static_cast<std::int64_t>(center + reach + 0.5), size_in);
+    double sum = 0;
+    for (std::int64_t k = 0; k < end - first; ++k)
+      sum += exact[static_cast<std::size_t>(k)] =
+          weight_of(filter, (static_cast<double>(k + first) - center + 0.5) * (1 / stretch));
+    for (std::int64_t k = 0; k < end - first; ++k) {
+      const double weight = exact[static_cast<std::size_t>(k)] / (sum != 0 ? sum : 1);
+      taps.weights[static_cast<std::size_t>(i * taps.most + k)] =
+          static_cast<std::int32_t>(weight * (1 << kBits) + (weight < 0 ? -0.5 : 0.5));
+    }
+    taps.first.push_back(first);
+    taps.count.push_back(end - first);
+  }
+  return taps;
+}
+
+/// out[lane] = sum over k of weights[k] in[k stride + lane], rounded and kept within 8 bits.
+template <std::int64_t kWidth>
+inline __attribute__((always_inline)) void weigh_lanes(const std::uint8_t* in, std::int64_t stride,
+                                                       const std::int32_t* weights,
+                                                       std::int64_t count, std::uint8_t* out) {
+  std::array<std::int32_t, kWidth> sums;
+  sums.fill(1 << (kBits - 1));
+  for (std::int64_t k = 0; k < count; ++k)
+    for (std::size_t lane = 0; lane < kWidth; ++lane)
+      sums[lane] += weights[k] * in[k * stride + static_cast<std::int64_t>(lane)];
+  for (std::size_t lane = 0; lane < kWidth; ++lane)
+    out[lane] = static_cast<std::uint8_t>(std::clamp(sums[lane] >> kBits, 0, 255));
+}
+
+/// One row of the pass along columns: `bytes` places, those that go in `stride` apart.
+ORCHID_FAST void weigh_row(const std::uint8_t* in, std::int64_t stride, const std::int32_t* weights,
+                           std::int64_t count, std::uint8_t* out, std::int64_t bytes) {
+  std::int64_t at = 0;
+  for (; at + kLanes <= bytes; at += kLanes)
+    weigh_lanes<kLanes>(in + at, stride, weights, count, out + at);
+  for (; at < bytes; ++at) weigh_lanes<1>(in + at, stride, weights, count, out + at);
+}
+
+/// The pass along rows for kRows of them, which lie in `in` turned: the kRows values of a channel
+/// of a pixel one after another.
+ORCHID_FAST void weigh_turned(const std::uint8_t* in, const Taps& taps, std::int64_t width,
+                              std::uint8_t* out) {
+  for (std::int64_t x = 0; x < width; ++x)
+    weigh_lanes<kLanes>(in + kLanes * taps.first[static_cast<std::size_t>(x)], kLanes, taps.of(x),
+                        taps.count[static_cast<std::size_t>(x)], out + kLanes * x);
+}
+
+/// Rows [top, bottom) brought to `width`.
+Image along_rows(const Image& image, const Taps& taps, std::int64_t width, std::int64_t top,
+                 std::int64_t bottom) {
+  Image out(width, bottom - top);
+  std::vector<std::uint8_t> turned(static_cast<std::size_t>(kLanes * image.width));
+  std::vector<std::uint8_t> weighed(static_cast<std::size_t>(kLanes * width));
+  for (std::int64_t y = top; y < bottom; y += kRows) {
+    const std::int64_t rows = std::min(kRows, bottom - y);
+    const std::uint8_t* in = image.row(y);
+    for (std::int64_t at = 0; at < 3 * image.width; ++at)
+      for (std::int64_t r = 0; r < rows; ++r)
+        turned[static_cast<std::size_t>(at * kRows + r)] = in[r * 3 * image.width + at];
+    weigh_turned(turned.data(), taps, width, weighed.data());
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t at = 0; at < 3 * width; ++at)
+        out.row(y - top + r)[at] = weighed[static_cast<std::size_t>(at * kRows + r)];
+  }
+  return out;
+}
+
+/// Brought to `height`; row 0 of `image` is row `top` of what the taps are of.
+Image along_columns(const Image& image, const Taps& taps, std::int64_t height, std::int64_t top) {
+  Image out(image.width, height);
+  for (std::int64_t y = 0; y < height; ++y)
+    weigh_row(image.row(taps.first[static_cast<std::size_t>(y)] - top), 3 * image.width, taps.of(y),
+              taps.count[static_cast<std::size_t>(y)], out.row(y), 3 * image.width);
+  return out;
+}
+
+}  // namespace
+
+Image resize(const Image& image, const Box& box, std::int64_t width, std::int64_t height,
+             Filter filter) {
+  const auto full_width = static_cast<float>(image.width);
+  const auto full_height = static_cast<float>(image.height);
+  ORCHID_CHECK(width > 0 && height > 0, "resize: expected a size above 0, got ", width, " x ",
+               height);
+  ORCHID_CHECK(0 <= box.left && box.left < box.right && box.right <= full_width && 0 <= box.top &&
+                   box.top < box.bottom && box.bottom <= full_height,
+               "resize: expected a box within ", image.width, " x ", image.height, ", got (",
+               box.left, ", ", box.top, ") to (", box.right, ", ", box.bottom, ")");
+  const bool rows = width != image.width || box.left != 0 || box.right != full_width;
+  const bool columns = height != image.height || box.top != 0 || box.bottom != full_height;
+  if (!columns)
+    return rows ? along_rows(image, make_taps(image.width, box.left, box.right, width, filter),
+                             width, 0, image.height)
+                : image;
+  const Taps taps = make_taps(image.height, box.top, box.bottom, height, filter);
+  if (!rows) return along_columns(image, taps, height, 0);
+  const std::int64_t top = taps.first.front(), bottom = taps.first.back() + taps.count.back();
+  return along_columns(along_rows(image, make_taps(image.width, box.left, box.right, width, filter),
+                                  width, top, bottom),
+                       taps, height, top);
+}
+
+Image resize(const Image& image, std::int64_t width, std::int64_t height, Filter filter) {
+  return resize(image, {0, 0, static_cast<float>(image.width), static_cast<float>(image.height)},
+                width, height, filter);
+}
+
+Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t width,
+           std::int64_t height) {
+  ORCHID_CHECK(0 <= x && 0 <= y && width > 0 && height > 0 && width <= image.width - x &&
+                   height <= image.height - y,
+               "crop: expected ", width, " x ", height, " pixels from (", x, ", ", y, ") within ",
+               image.width, " x ", image.height);
+  Image out(width, height);
+  for (std::int64_t row = 0; row < height; ++row)
+    std::copy_n(image.row(y + row) + 3 * x, 3 * width, out.row(row));
+  return out;
+}
+
+void flip_horizontal(Image& image) {
+  for (std::int64_t y = 0; y < image.height; ++y) {
+    std::uint8_t* row = image.row(y);
+    for (std::int64_t left = 0, right = image.width - 1; left < right; ++left, --right)
+      std::swap_ranges(row + 3 * left, row + 3 * left + 3, row + 3 * right);
+  }
+}
+
+}  // namespace orchid::data
