@@ -131,13 +131,13 @@ class Reader {
   std::unique_ptr<State, Destroy> state_;
 };
 
-/// The smallest n of 1 ... 8 so that n/8 of the size, rounded up, is at least what is wanted.
+/// The smallest n of 1, 2, 4, 8 so that n/8 of the size, rounded up, is at least what is wanted.
 int eighths_for(const ImageInfo& info, const DecodeOptions& options) {
   if (options.at_least_width <= 0 && options.at_least_height <= 0) return 8;
   int n = 1;
   while (n < 8 && ((info.width * n + 7) / 8 < options.at_least_width ||
                    (info.height * n + 7) / 8 < options.at_least_height))
-    ++n;
+    n *= 2;
   return n;
 }
 

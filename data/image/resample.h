@@ -19,8 +19,8 @@ struct Box {
 /// What lies in `box`, brought to width x height, antialiased: where it shrinks, the filter is as
 /// much wider. First along rows, then along columns, rounded to 8 bits between; weights sum to 1,
 /// near edges of the image over what there is. Pixels outside the box but inside the image count
-/// where the filter reaches them; crop first to keep them out. To the last bit as Pillow, where that
-/// begins with rows too (newer ones do not always).
+/// where the filter reaches them; crop first to keep them out. To the last bit as Pillow, where
+/// that begins with rows too (newer ones do not always).
 Image resize(const Image& image, const Box& box, std::int64_t width, std::int64_t height,
              Filter filter);
 Image resize(const Image& image, std::int64_t width, std::int64_t height, Filter filter);
