@@ -39,7 +39,7 @@ std::pair<double, double> moments(const std::vector<double>& values) {
 TEST_CASE("draws are a function of seed, epoch and index", "[data][image]") {
   const auto base = everything({7, 3, 11});
   CHECK(everything({7, 3, 11}) == base);
-  for (const Draws& other : {Draws{8, 3, 11}, Draws{7, 4, 11}, Draws{7, 3, 12}}) {
+  for (const Draws& other : {Draws{8, 3, 11}, Draws{7, 4, 11}, Draws{7, 3, 12}, Draws{7, 4, 10}}) {
     const auto all = everything(other);
     CHECK(all[0] != base[0]);
     CHECK(all[2] != base[2]);
@@ -94,10 +94,10 @@ TEST_CASE("RandAugment draws its operations evenly and applies half of them", "[
       ++steps;
       ++counts[step.op];
       bicubic += step.filter == Filter::bicubic;
-      if (step.op != AugmentOp::rotate) continue;
-      ++turns;
-      left += step.argument > 0;
-      magnitudes.push_back(std::abs(step.argument) / 3);
+      const bool moves = step.op == AugmentOp::rotate || step.op >= AugmentOp::shear_x;
+      turns += moves;
+      left += moves && step.argument > 0;
+      if (step.op == AugmentOp::rotate) magnitudes.push_back(std::abs(step.argument) / 3);
     }
   }
   // Within five standard deviations of the binomial.
@@ -175,6 +175,11 @@ TEST_CASE("random erasing writes noise over one part of a quarter of the images"
   const auto [mean, deviation] = moments(noise);
   CHECK(std::abs(mean) < 0.02);
   CHECK(std::abs(deviation - 1) < 0.02);
+  for (int i = 0; i < 2000; ++i) {
+    Draws draws(3, 0, i);
+    const auto part = draw_erasing(40, 40, 1, kErasingOptions, draws);
+    REQUIRE((!part || (part->width < 40 && part->height < 40)));
+  }
   Draws draws(3, 0, 0);
   CHECK(!draw_erasing(64, 48, 0, kErasingOptions, draws));
   CHECK(!draw_erasing(1, 1, 1, kErasingOptions, draws));

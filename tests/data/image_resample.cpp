@@ -78,6 +78,9 @@ TEST_CASE("resizing is the weighted mean of the formula", "[data][image]") {
                                                             {{0, 0, 53, 38}, 1, 1},
                                                             {{3.3f, 5.1f, 40.2f, 30.9f}, 17, 31},
                                                             {{10, 0, 42, 38}, 32, 19},
+                                                            {{5.3f, 0, 53, 38}, 53, 38},
+                                                            {{0, 0, 47.3f, 38}, 53, 38},
+                                                            {{0, 7.3f, 53, 38}, 53, 38},
                                                             {{0, 7, 53, 8}, 53, 5}})
     for (const Filter filter : {Filter::box, Filter::bilinear, Filter::bicubic}) {
       INFO(enum_name(filter) << " to " << width << " x " << height);
