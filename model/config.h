@@ -90,8 +90,21 @@ struct OrchidMixerConfig {
   }
 };
 
+/// Softmax attention in several heads, the baseline.
+struct AttentionMixerConfig {
+  static constexpr const char* type = "attention";
+  std::int64_t heads = 12;
+  bool qkv_bias = true;
+
+  template <class Self, class Field>
+  static void fields(Self& self, Field&& field) {
+    field("heads", self.heads, "attention heads; divides the encoder's width");
+    field("qkv_bias", self.qkv_bias, "bias in the projection to queries, keys and values");
+  }
+};
+
 /// "mixer": {"type": "orchid", ...}. The compiler lists what else a new alternative needs.
-using MixerConfig = std::variant<OrchidMixerConfig>;
+using MixerConfig = std::variant<OrchidMixerConfig, AttentionMixerConfig>;
 
 /// Channel mixing. gated: GELU(W1 x) * (W2 x), else GELU(W1 x); both then W3, with bias.
 struct MlpConfig {
@@ -118,6 +131,7 @@ struct EncoderConfig {
   bool mixer_residual = false;
   double norm_epsilon = 1e-12;
   double dropout = 0.1;
+  double residual_dropout = 0;
 
   template <class Self, class Field>
   static void fields(Self& self, Field&& field) {
@@ -130,6 +144,8 @@ struct EncoderConfig {
           "post only: a = LN(x + Mixer(x)) instead of the M2 layer's a = Mixer(x)");
     field("norm_epsilon", self.norm_epsilon, "epsilon of the layer norms");
     field("dropout", self.dropout, "dropout inside the MLP");
+    field("residual_dropout", self.residual_dropout,
+          "dropout of what the mixer and the MLP give, before it is added (BERT's)");
   }
 };
 

@@ -23,29 +23,49 @@ Block::Block(const Init& init, const EncoderConfig& config, std::int64_t length)
   if (mixer_residual_)
     mixer_norm_ =
         std::make_unique<LayerNorm>(init.at("mixer_norm"), config.width, config.norm_epsilon);
+  if (config.residual_dropout == 0) return;
+  mixer_dropout_.emplace(init, config.residual_dropout);
+  mlp_dropout_.emplace(init, config.residual_dropout);
+}
+
+Tensor Block::mix(Context& ctx, const Tensor& x, const Tensor& mask, Tape& tape) const {
+  const Tensor y = mixer_->forward(ctx, x, mask, tape);
+  return mixer_dropout_ ? mixer_dropout_->forward(ctx, y, tape) : y;
+}
+
+Tensor Block::mix_backward(Context& ctx, const Tensor& dy, Tape& tape) {
+  return mixer_->backward(ctx, mixer_dropout_ ? mixer_dropout_->backward(ctx, dy, tape) : dy, tape);
+}
+
+Tensor Block::feed(Context& ctx, const Tensor& x, Tape& tape) const {
+  const Tensor y = mlp_.forward(ctx, x, tape);
+  return mlp_dropout_ ? mlp_dropout_->forward(ctx, y, tape) : y;
+}
+
+Tensor Block::feed_backward(Context& ctx, const Tensor& dy, Tape& tape) {
+  return mlp_.backward(ctx, mlp_dropout_ ? mlp_dropout_->backward(ctx, dy, tape) : dy, tape);
 }
 
 Tensor Block::forward(Context& ctx, const Tensor& x, const Tensor& mask, Tape& tape) const {
   if (pre_) {
-    const Tensor mixed = mixer_->forward(ctx, mixer_norm_->forward(ctx, x, tape), mask, tape);
-    const Tensor a = sum(ctx, x, mixed);
-    return sum(ctx, a, mlp_.forward(ctx, mlp_norm_.forward(ctx, a, tape), tape));
+    const Tensor a = sum(ctx, x, mix(ctx, mixer_norm_->forward(ctx, x, tape), mask, tape));
+    return sum(ctx, a, feed(ctx, mlp_norm_.forward(ctx, a, tape), tape));
   }
-  Tensor a = mixer_->forward(ctx, x, mask, tape);
+  Tensor a = mix(ctx, x, mask, tape);
   if (mixer_residual_) a = mixer_norm_->forward(ctx, sum(ctx, x, a), tape);
-  return mlp_norm_.forward(ctx, sum(ctx, a, mlp_.forward(ctx, a, tape)), tape);
+  return mlp_norm_.forward(ctx, sum(ctx, a, feed(ctx, a, tape)), tape);
 }
 
 Tensor Block::backward(Context& ctx, const Tensor& dy, Tape& tape) {
   if (pre_) {
-    const Tensor da = sum(ctx, dy, mlp_norm_.backward(ctx, mlp_.backward(ctx, dy, tape), tape));
-    return sum(ctx, da, mixer_norm_->backward(ctx, mixer_->backward(ctx, da, tape), tape));
+    const Tensor da = sum(ctx, dy, mlp_norm_.backward(ctx, feed_backward(ctx, dy, tape), tape));
+    return sum(ctx, da, mixer_norm_->backward(ctx, mix_backward(ctx, da, tape), tape));
   }
   const Tensor dsum = mlp_norm_.backward(ctx, dy, tape);
-  Tensor da = sum(ctx, dsum, mlp_.backward(ctx, dsum, tape));
-  if (!mixer_residual_) return mixer_->backward(ctx, da, tape);
+  Tensor da = sum(ctx, dsum, feed_backward(ctx, dsum, tape));
+  if (!mixer_residual_) return mix_backward(ctx, da, tape);
   da = mixer_norm_->backward(ctx, da, tape);
-  return sum(ctx, da, mixer_->backward(ctx, da, tape));
+  return sum(ctx, da, mix_backward(ctx, da, tape));
 }
 
 void Block::visit(const std::string& prefix, const Visitor& visitor) {

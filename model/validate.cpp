@@ -77,10 +77,22 @@ void validate_mixer(const OrchidMixerConfig& mixer, std::int64_t length) {
   with_context("filter", [&] { validate_filter(mixer.filter); });
 }
 
+/// Any mixer, in an encoder of this width and sequences of at most this length.
+struct MixerRules {
+  std::int64_t width, length;
+
+  void operator()(const OrchidMixerConfig& mixer) const { validate_mixer(mixer, length); }
+  void operator()(const AttentionMixerConfig& mixer) const {
+    ORCHID_CHECK_USAGE(mixer.heads >= 1 && width % mixer.heads == 0,
+                       "heads: expected a divisor of width ", width, ", got ", mixer.heads);
+  }
+};
+
 void validate_encoder(const EncoderConfig& encoder, std::int64_t length) {
   positive("width", encoder.width);
   positive("layers", encoder.layers);
   rate("dropout", encoder.dropout);
+  rate("residual_dropout", encoder.residual_dropout);
   const MlpConfig& mlp = encoder.mlp;
   positive("mlp.expansion", mlp.expansion);
   positive("mlp.blocks", mlp.blocks);
@@ -88,10 +100,7 @@ void validate_encoder(const EncoderConfig& encoder, std::int64_t length) {
                      encoder.width, ", got ", mlp.blocks);
   ORCHID_CHECK_USAGE(encoder.norm == BlockNorm::post || !encoder.mixer_residual,
                      "mixer_residual: pre-norm blocks always have one; leave the key out");
-  with_context("mixer", [&] {
-    std::visit([&](const OrchidMixerConfig& mixer) { validate_mixer(mixer, length); },
-               encoder.mixer);
-  });
+  with_context("mixer", [&] { std::visit(MixerRules{encoder.width, length}, encoder.mixer); });
 }
 
 void validate_bert(const BertConfig& bert) {

@@ -51,9 +51,12 @@ void Linear::visit(const std::string& prefix, const Visitor& visitor) {
 
 BlockLinear::BlockLinear(const Init& init, std::int64_t in, std::int64_t out, std::int64_t blocks,
                          bool bias)
-    : weight_(init.uniform("weight", {blocks, out / blocks, in / blocks},
-                           1 / std::sqrt(static_cast<double>(in / blocks)))) {
-  if (bias) bias_ = init.uniform("bias", {out}, 1 / std::sqrt(static_cast<double>(out)));
+    : weight_(blocks == 1 ? init.linear_weight("weight", {1, out, in}, in)
+                          : init.uniform("weight", {blocks, out / blocks, in / blocks},
+                                         1 / std::sqrt(static_cast<double>(in / blocks)))) {
+  if (!bias) return;
+  bias_ = blocks == 1 ? init.linear_bias("bias", {out}, in)
+                      : init.uniform("bias", {out}, 1 / std::sqrt(static_cast<double>(out)));
 }
 
 Tensor BlockLinear::forward(Context& ctx, const Tensor& x, Tape& tape) const {

@@ -19,7 +19,8 @@ class Linear final : public Module {
   Parameter bias_;  ///< undefined without bias
 };
 
-/// Block-diagonal Linear: `blocks` independent chunks; W (blocks, out / blocks, in / blocks).
+/// Block-diagonal Linear: `blocks` independent chunks; W (blocks, out / blocks, in / blocks). One
+/// block is a Linear, and starts like one.
 class BlockLinear final : public Module {
  public:
   BlockLinear(const Init& init, std::int64_t in, std::int64_t out, std::int64_t blocks, bool bias);

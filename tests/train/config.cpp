@@ -283,7 +283,7 @@ TEST_CASE("describe lists every key with type, default and meaning", "[train][co
   CHECK(find("optimizer.type").type == "adamw | decoupled_adamw");
   CHECK(find("optimizer.type").default_json == "\"decoupled_adamw\"");
   CHECK(find("optimizer.groups[].match").meaning.find("pattern") == 0);
-  CHECK(find("model(bert).encoder.mixer.type").type == "orchid");
+  CHECK(find("model(bert).encoder.mixer.type").type == "orchid | attention");
   CHECK(find("task.type").type == "mlm | classification | regression");
   CHECK(find("task(classification).pooling").type == "first | mean");
   CHECK(find("init.fresh").default_json == "[\"head.classifier.*\"]");
