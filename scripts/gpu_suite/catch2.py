@@ -1,6 +1,7 @@
 """Test programs with Catch2 (2.13 or 3): run, read, and run again what a broken GPU context spoiled."""
 import os
 import re
+import tempfile
 import xml.etree.ElementTree as ElementTree
 
 # After one of these every later call in the process fails too, whatever it is.
@@ -73,8 +74,8 @@ def parse(text):
 
 
 def names_file(suite, names):
-    file = os.path.join(suite.scratch, "names.txt")
-    with open(file, "w", encoding="utf-8") as out:
+    handle, file = tempfile.mkstemp(prefix="names-", dir=suite.scratch, text=True)
+    with open(handle, "w", encoding="utf-8") as out:
         for name in names:
             escaped = name.replace("\\", "\\\\").replace(",", "\\,")
             out.write(f'"{escaped}"\n')

@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+import threading
 import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
@@ -58,7 +59,8 @@ class Suite:
         self.device = "cpu" if args.rehearse else "cuda"
         self.environment, self.libraries = self._environment()
         self.scratch = tempfile.mkdtemp(prefix="orchid-suite-")
-        self.child = self.log = self.deadline = self.result = None
+        self.log = self.deadline = self.result = None
+        self.children, self.lock = set(), threading.Lock()
         self.driver, self.card = self._card()
 
     # --- Paths -------------------------------------------------------------------------------
@@ -184,7 +186,8 @@ class Suite:
 
     def stop(self):
         """After a signal: nothing of ours goes on, and what is known is written."""
-        self._kill()
+        for child in list(self.children):
+            self._kill(child)
         if self.result:
             self.result["ok"] = False
             self.result["notes"].append("stopped by a signal")
@@ -201,40 +204,47 @@ class Suite:
 
     # --- Processes ---------------------------------------------------------------------------
 
-    def _kill(self):
-        if self.child and self.child.poll() is None:
+    @staticmethod
+    def _kill(child):
+        if child.poll() is None:
             try:
-                os.killpg(self.child.pid, signal.SIGKILL)
+                os.killpg(child.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
 
     def run(self, command, limit, env=None):
-        """Runs a command within `limit` seconds and the stage's time, in a process group of its own."""
+        """Runs a command within `limit` seconds and the stage's time, in a process group of its own.
+        Several threads may do so at once."""
         command = [str(part) for part in command]
         limit = min(limit, self.left())
-        self.log.write(f"$ {' '.join(command)}\n")
         if limit <= 0:
-            self.log.write("not started: no time left\n")
+            self._log(f"$ {' '.join(command)}\nnot started: no time left\n")
             return Done(None, "", "", 0)
         begin = time.monotonic()
         try:
-            self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                          text=True, errors="replace", cwd=ROOT,
-                                          env=dict(self.environment, **(env or {})),
-                                          preexec_fn=os.setpgrp)
+            child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     text=True, errors="replace", cwd=ROOT,
+                                     env=dict(self.environment, **(env or {})),
+                                     preexec_fn=os.setpgrp)
         except OSError as problem:
             return Done(127, "", f"error: {problem}", 0)
+        self.children.add(child)
         try:
-            out, err = self.child.communicate(timeout=limit)
-            code = self.child.returncode
+            out, err = child.communicate(timeout=limit)
+            code = child.returncode
         except subprocess.TimeoutExpired:
-            self._kill()
-            out, err = self.child.communicate()
+            self._kill(child)
+            out, err = child.communicate()
             code = None
+        self.children.discard(child)
         seconds = time.monotonic() - begin
-        self.log.write(f"{err}{out}\n# exit {code}, {seconds:.1f} s\n")
-        self.log.flush()
+        self._log(f"$ {' '.join(command)}\n{err}{out}\n# exit {code}, {seconds:.1f} s\n")
         return Done(code, out, err, seconds)
+
+    def _log(self, text):
+        with self.lock:
+            self.log.write(text)
+            self.log.flush()
 
     def ask(self, limit, *arguments):
         """An answer of `orchid` in JSON."""
