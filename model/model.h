@@ -13,7 +13,7 @@ struct Input {
   Tensor segments;  ///< (B, L) i32; undefined: all 0
   Tensor mask;      ///< (B, L) u8, 1 at real tokens; undefined: no padding
   Tensor rows;      ///< (M) i32: positions b L + l the head reads, ascending
-  Tensor images;    ///< (B, H, W, C) f32; pictures only
+  Tensor images{};  ///< (B, H, W, C) f32; pictures only
 };
 
 /// A whole network: input -> outputs of its head and back.
