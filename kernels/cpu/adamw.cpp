@@ -40,8 +40,9 @@ std::vector<Range> ranges_of(const AdamW& op) {
     const auto end = static_cast<std::int64_t>(row[0]);
     ORCHID_CHECK(end >= begin && end <= n, AdamW::name, ": ranges[", i, "]: expected an end in [",
                  begin, ", ", n, "], got ", row[0]);
-    const double rate = op.rate * row[1];
-    ranges.push_back({begin, end, rate, (op.decoupled ? op.rate : rate) * row[2]});
+    const double offset = row[1] > 0 ? op.offset : 0, rate = op.rate * row[1] + offset;
+    const double share = offset > 0 ? rate / row[1] : op.rate;  // of the peak rate
+    ranges.push_back({begin, end, rate, (op.decoupled ? share : rate) * row[2]});
     begin = end;
   }
   ORCHID_CHECK(begin == n, AdamW::name, ": ranges: expected the last end to be ", n, ", got ",
@@ -102,6 +103,21 @@ void ClipScale::cpu(Context&) const {
   out[static_cast<int>(Control::norm)] = norm;
   out[static_cast<int>(Control::loss)] = loss;
   *applied->data<std::int64_t>() += apply ? 1 : 0;
+}
+
+void MovingAverage::cpu(Context& ctx) const {
+  if (control.defined() && control_value(*control, Control::apply) == 0) return;
+  double take = 1 - decay;
+  if (warmup) take = std::max(take, 9 / (10 + static_cast<double>(*applied->data<std::int64_t>())));
+  dispatch_float(value->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* const values = value->data<T>();
+    T* const averages = average->data<T>();
+    const T share = static_cast<T>(take);
+    cpu::for_each_element(ctx, value->count(), [=](std::int64_t i) {
+      averages[i] += share * (values[i] - averages[i]);
+    });
+  });
 }
 
 void SumOfSquares::cpu(Context& ctx) const {

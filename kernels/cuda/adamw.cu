@@ -15,6 +15,7 @@ struct Settings {
   double rate, decay, beta1, beta2, epsilon, grad_scale;
   std::int64_t step;
   bool decoupled;
+  double offset;
 };
 
 /// Factors of the elements up to `end`.
@@ -40,8 +41,10 @@ __global__ void __launch_bounds__(kBlock)
   const double t = static_cast<double>(applied ? *applied : s.step);
   double rate = s.rate, decay = s.decay;
   if (ranges) {
-    rate = s.rate * ranges[3 * i + 1];
-    decay = (s.decoupled ? s.rate : rate) * ranges[3 * i + 2];
+    const double peak = ranges[3 * i + 1], offset = peak > 0 ? s.offset : 0;
+    rate = s.rate * peak + offset;
+    const double share = offset > 0 ? rate / peak : s.rate;  // of the peak rate
+    decay = (s.decoupled ? share : rate) * ranges[3 * i + 2];
   }
   of_range[i] = {ranges ? static_cast<std::int64_t>(ranges[3 * i]) : n,
                  static_cast<float>(1.0 - decay),
@@ -107,6 +110,25 @@ __global__ void __launch_bounds__(kBlock)
   store(a.m + i, m);
   store(a.v + i, v);
   if (a.product) store(a.product + i, value);
+}
+
+// --- MovingAverage -------------------------------------------------------------------------------
+
+/// One thread V elements: 12 bytes read or written for each.
+template <int V>
+__global__ void __launch_bounds__(kBlock)
+    follow(const float* value, float* average, std::int64_t n, float take, bool warmup,
+           const double* control, const std::int64_t* applied) {
+  if (control && control[static_cast<int>(Control::apply)] == 0) return;
+  const std::int64_t i = grid_thread() * V;
+  if (i >= n) return;
+  if (warmup) take = fmaxf(take, 9.0f / static_cast<float>(10 + *applied));
+  float values[V], averages[V];
+  load(value + i, values);
+  load(average + i, averages);
+#pragma unroll
+  for (int v = 0; v < V; ++v) averages[v] += take * (values[v] - averages[v]);
+  store(average + i, averages);
 }
 
 // --- Sums ----------------------------------------------------------------------------------------
@@ -175,7 +197,8 @@ void AdamW::cuda(Context& ctx) const {
   auto* const of_all = reinterpret_cast<Factors*>(of_range + count);
   const cudaStream_t stream = stream_of(ctx);
   launch({.grid = blocks_for(count, kBlock), .block = kBlock, .stream = stream, .name = name},
-         find_factors, Settings{rate, decay, beta1, beta2, epsilon, grad_scale, step, decoupled},
+         find_factors,
+         Settings{rate, decay, beta1, beta2, epsilon, grad_scale, step, decoupled, offset},
          ranges.defined() ? elements<double>(*ranges) : nullptr, count, n,
          control.defined() ? elements<double>(*control) : nullptr,
          applied.defined() ? elements<std::int64_t>(*applied) : nullptr, of_range, of_all);
@@ -199,6 +222,23 @@ void ClipScale::cuda(Context& ctx) const {
   launch({.grid = 1, .block = 1, .stream = stream_of(ctx), .name = name}, decide,
          elements<double>(*sum_of_squares), elements<double>(*score), elements<double>(*control),
          elements<std::int64_t>(*applied), mean, clip_norm);
+}
+
+void MovingAverage::cuda(Context& ctx) const {
+  ORCHID_CHECK(value->dtype() == DType::f32, name, ": value: expected f32 on a GPU, got ",
+               name_of(value->dtype()));
+  const std::int64_t n = value->count();
+  if (n == 0) return;
+  const float* const values = elements<float>(*value);
+  float* const averages = elements<float>(*average);
+  const bool vectors = vectorizable<float>(n, values, averages);
+  launch({.grid = blocks_for(n, kBlock, vectors ? 4 : 1, INT32_MAX),
+          .block = kBlock,
+          .stream = stream_of(ctx),
+          .name = name},
+         vectors ? follow<4> : follow<1>, values, averages, n, static_cast<float>(1 - decay),
+         warmup, control.defined() ? elements<double>(*control) : nullptr,
+         applied.defined() ? elements<std::int64_t>(*applied) : nullptr);
 }
 
 void SumOfSquares::cuda(Context& ctx) const {

@@ -1,6 +1,19 @@
 #include "kernels/ops/adamw.h"
 
 namespace orchid::ops {
+namespace {
+
+void check_control(const char* name, const Tensor& control) {
+  check_shape(name, "control", control, {kControls});
+  check_dtype(name, "control", control, DType::f64);
+}
+
+void check_applied(const char* name, const Tensor& applied) {
+  check_shape(name, "applied", applied, {1});
+  check_dtype(name, "applied", applied, DType::i64);
+}
+
+}  // namespace
 
 void AdamW::check() const {
   const auto check_like_value = [&](const char* operand, const Tensor& tensor) {
@@ -19,14 +32,8 @@ void AdamW::check() const {
                  ": ranges: expected (S, 3), got ", table);
     check_dtype(name, "ranges", *ranges, DType::f64);
   }
-  if (control.defined()) {
-    check_shape(name, "control", *control, {kControls});
-    check_dtype(name, "control", *control, DType::f64);
-  }
-  if (applied.defined()) {
-    check_shape(name, "applied", *applied, {1});
-    check_dtype(name, "applied", *applied, DType::i64);
-  }
+  if (control.defined()) check_control(name, *control);
+  if (applied.defined()) check_applied(name, *applied);
   if (product.defined()) {
     check_shape(name, "product", *product, value->shape());
     check_dtype(name, "product", *product, DType::bf16);
@@ -38,11 +45,19 @@ void ClipScale::check() const {
   check_dtype(name, "sum_of_squares", *sum_of_squares, DType::f64);
   ORCHID_CHECK(score->count() >= 1, name, ": score: expected a sum, got none");
   check_dtype(name, "score", *score, DType::f64);
-  check_shape(name, "control", *control, {kControls});
-  check_dtype(name, "control", *control, DType::f64);
-  check_shape(name, "applied", *applied, {1});
-  check_dtype(name, "applied", *applied, DType::i64);
+  check_control(name, *control);
+  check_applied(name, *applied);
   ORCHID_CHECK(clip_norm >= 0, name, ": clip_norm: expected at least 0, got ", clip_norm);
+}
+
+void MovingAverage::check() const {
+  check_shape(name, "average", *average, value->shape());
+  check_dtype(name, "average", *average, value->dtype());
+  if (control.defined()) check_control(name, *control);
+  if (applied.defined()) check_applied(name, *applied);
+  ORCHID_CHECK(decay >= 0 && decay < 1, name, ": decay: expected [0, 1), got ", decay);
+  ORCHID_CHECK(!warmup || applied.defined(), name,
+               ": applied: expected the number of updates, which a warm-up goes by");
 }
 
 void SumOfSquares::check() const {

@@ -11,8 +11,8 @@ namespace orchid::ops {
 /// `decay` is rate * lambda (AdamW, Loshchilov and Hutter) or (rate / peak rate) * lambda
 /// ("decoupled AdamW" of the M2 recipe): the caller decides.
 /// With `ranges`, each range of elements has a peak rate and a lambda of its own; `rate` is then
-/// the schedule's factor, and `decay` is ignored: rate times the peak rate, and decay by
-/// `decoupled`.
+/// the schedule's factor, and `decay` is ignored: rate times the peak rate plus `offset`, and decay
+/// by `decoupled`. A range of peak rate 0 has no part in the offset: it stays as it is.
 struct AdamW {
   static constexpr const char* name = "adamw";
   Acc value;              ///< (n)
@@ -31,7 +31,8 @@ struct AdamW {
   double epsilon = 1e-8;
   double grad_scale = 1;
   std::int64_t step = 1;
-  bool decoupled = false;  ///< with ranges: decay = factor * lambda, not factor * peak * lambda
+  bool decoupled = false;  ///< with ranges: decay = rate / peak rate * lambda, not rate * lambda
+  double offset = 0;       ///< with ranges: added to the rate of each
 
   ORCHID_OPERANDS(value, grad, m, v, ranges, control, applied, product)
   void check() const;
@@ -56,6 +57,24 @@ struct ClipScale {
   double clip_norm = 0;
 
   ORCHID_OPERANDS(sum_of_squares, score, control, applied)
+  void check() const;
+  void cpu(Context&) const;
+  ORCHID_CUDA_PART void cuda(Context&) const;
+};
+
+/// average += (1 - d) (value - average): an exponential moving average of the parameters, after an
+/// update. d = decay, or with `warmup` the smaller of decay and (1 + t) / (10 + t), t the updates
+/// made: the first ones, of random weights, are forgotten sooner.
+struct MovingAverage {
+  static constexpr const char* name = "moving_average";
+  In value;              ///< (n)
+  Acc average;           ///< (n)
+  OptionalIn control{};  ///< of ClipScale: whether the step changed anything; if not, nor does this
+  OptionalIn applied{};  ///< of ClipScale: t; needed by `warmup`
+  double decay = 0.9999;
+  bool warmup = false;
+
+  ORCHID_OPERANDS(value, average, control, applied)
   void check() const;
   void cpu(Context&) const;
   ORCHID_CUDA_PART void cuda(Context&) const;

@@ -56,7 +56,7 @@ TEST_CASE("adamw with ranges is adamw on each range", "[ops][adamw]") {
   const std::vector<std::int64_t> ends{3, 3, 64, 5000, 5001, 9011};
   const std::int64_t n = ends.back();
   const bool decoupled = GENERATE(false, true);
-  const double factor = 0.75;
+  const double factor = 0.75, offset = GENERATE(0.0, 0.0005);
   const Array value = random_array(n, 1), grad = random_array(n, 2);
   for_each_compute([&](Context& ctx, DType, Tolerance) {
     Tensor one = upload(ctx, value, {n}), parts = upload(ctx, value, {n});
@@ -72,13 +72,13 @@ TEST_CASE("adamw with ranges is adamw on each range", "[ops][adamw]") {
       const Shape part{ends[i] - begin};
       Tensor value_part = parts.slice(begin, part);
       Tensor m_part = m_parts.slice(begin, part), v_part = v_parts.slice(begin, part);
-      const double rate = factor * peak;
+      const double rate = factor * peak + offset;
       run(ctx, ops::AdamW{.value = value_part,
                           .grad = tgrad.slice(begin, part),
                           .m = m_part,
                           .v = v_part,
                           .rate = rate,
-                          .decay = (decoupled ? factor : rate) * lambda,
+                          .decay = (decoupled ? rate / peak : rate) * lambda,
                           .step = 3});
       begin = ends[i];
     }
@@ -91,8 +91,10 @@ TEST_CASE("adamw with ranges is adamw on each range", "[ops][adamw]") {
                         .ranges = ranges,
                         .rate = factor,
                         .step = 3,
-                        .decoupled = decoupled});
-    if (built_with_cuda()) {  // two instances of a kernel, which nvcc may contract differently
+                        .decoupled = decoupled,
+                        .offset = offset});
+    // Two instances of a kernel may be contracted differently, and so may a rate with an offset.
+    if (built_with_cuda() || offset > 0) {
       check_close("value", one, download(parts), kF32);
       check_close("m", m, download(m_parts), kF32);
       check_close("v", v, download(v_parts), kF32);
@@ -102,6 +104,77 @@ TEST_CASE("adamw with ranges is adamw on each range", "[ops][adamw]") {
     check_equal("m", download(m), download(m_parts));
     check_equal("v", download(v), download(v_parts));
   });
+}
+
+TEST_CASE("an offset of the rate leaves ranges of rate 0 alone", "[ops][adamw]") {
+  const bool decoupled = GENERATE(false, true);
+  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+    Tensor value = filled(ctx, {2}, 1), m = filled(ctx, {2}, 0), v = filled(ctx, {2}, 0);
+    const Tensor grad = filled(ctx, {2}, 3);
+    const Tensor ranges = upload(ctx, Array{1, 0, 0, 2, 0.5, 0}, {2, 3}, DType::f64);
+    run(ctx, ops::AdamW{.value = value,
+                        .grad = grad,
+                        .m = m,
+                        .v = v,
+                        .ranges = ranges,
+                        .rate = 0.5,
+                        .epsilon = 1e-12,
+                        .decoupled = decoupled,
+                        .offset = 0.125});
+    // The first update moves by the rate: 0.5 * 0.5 + 0.125 where the peak is not 0.
+    check_close("value", value, {1, 1 - 0.375}, tolerance);
+  });
+}
+
+TEST_CASE("moving_average follows the values as a loop in double does", "[ops][adamw]") {
+  const std::int64_t n = GENERATE(1, 4, 17, 4099);
+  const bool warmup = GENERATE(false, true);
+  const double decay = 0.9375;
+  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+    Array average = random_array(n, 1);
+    Tensor taverage = upload(ctx, average, {n});
+    for (int t = 1; t <= 4; ++t) {
+      const Array value = random_array(n, static_cast<std::uint64_t>(1 + t));
+      const double apply = t == 3 ? 0 : 1;
+      const Tensor control = upload(ctx, Array{1, apply, 1, 1}, {ops::kControls}, DType::f64);
+      const Tensor applied = upload(ctx, Array{1.0 * t}, {1}, DType::i64);
+      const Tensor tvalue = upload(ctx, value, {n});
+      run(ctx, ops::MovingAverage{.value = tvalue,
+                                  .average = taverage,
+                                  .control = control,
+                                  .applied = applied,
+                                  .decay = decay,
+                                  .warmup = warmup});
+      const double d = warmup ? std::min(decay, (1.0 + t) / (10.0 + t)) : decay;
+      for (std::size_t i = 0; apply != 0 && i < average.size(); ++i)
+        average[i] = d * average[i] + (1 - d) * value[i];
+    }
+    check_close("average", taverage, average, tolerance);
+  });
+}
+
+TEST_CASE("moving_average needs no control, and keeps a small share exact", "[ops][adamw]") {
+  for_each_compute([&](Context& ctx, DType, Tolerance) {
+    const Tensor value = filled(ctx, {5}, 1);
+    Tensor average = filled(ctx, {5}, 0);
+    run(ctx, ops::MovingAverage{.value = value, .average = average, .decay = 0.99996});
+    // 1 - 0.99996 taken in float32 would be off by 7e-4 of it.
+    check_close("average", average, Array(5, 4e-5), Tolerance{1e-6});
+  });
+}
+
+TEST_CASE("moving_average refuses operands that do not fit", "[ops][adamw]") {
+  Context& ctx = test_context();
+  const Tensor value = filled(ctx, {3}, 1);
+  Tensor average = filled(ctx, {3}, 1), other = filled(ctx, {4}, 1);
+  require_error([&] { run(ctx, ops::MovingAverage{.value = value, .average = other}); },
+                "moving_average: average: expected (3), got (4)");
+  require_error(
+      [&] { run(ctx, ops::MovingAverage{.value = value, .average = average, .decay = 1}); },
+      "moving_average: decay: expected [0, 1), got 1");
+  require_error(
+      [&] { run(ctx, ops::MovingAverage{.value = value, .average = average, .warmup = true}); },
+      "moving_average: applied: expected the number of updates");
 }
 
 TEST_CASE("adamw takes its scale and its step from clip_scale, and writes a bf16 copy",
