@@ -25,6 +25,9 @@ struct Place {
   std::int64_t micro = 0;
 };
 
+/// Ranks that repeated samples are dealt to.
+constexpr std::int64_t kDealt = 8;
+
 void check(const LoaderOptions& options) {
   const auto positive = [](const char* name, std::int64_t value) {
     ORCHID_CHECK_USAGE(value > 0, "loader: ", name, ": expected above 0, got ", value);
@@ -32,6 +35,7 @@ void check(const LoaderOptions& options) {
   positive("micro_batch", options.micro_batch);
   positive("prefetch", options.prefetch);
   positive("world", options.world);
+  positive("repeats", options.repeats);
   ORCHID_CHECK_USAGE(options.global_batch >= options.world,
                      "loader: global_batch: expected at least one sample for each of ",
                      options.world, " ranks, got ", options.global_batch);
@@ -61,6 +65,10 @@ void compact_labels(Batch& batch, const std::shared_ptr<Memory>& memory) {
 
 }  // namespace
 
+std::int64_t epoch_samples(std::int64_t size, std::int64_t repeats) {
+  return repeats == 1 || size < 256 ? size : size / 256 * 256;
+}
+
 LoaderOptions evaluation_options(std::int64_t micro_batch, int rank, int world) {
   LoaderOptions options;
   options.micro_batch = micro_batch;
@@ -76,7 +84,11 @@ LoaderOptions evaluation_options(std::int64_t micro_batch, int rank, int world) 
 /// `prefetch` ahead of next(), and leave the batch in the ticket's slot.
 struct Loader::State {
   State(const Dataset& data, const LoaderOptions& given, std::shared_ptr<Memory> host)
-      : dataset(data), options(given), memory(std::move(host)), size(data.size()) {}
+      : dataset(data),
+        options(given),
+        memory(std::move(host)),
+        size(data.size()),
+        epoch_size(epoch_samples(size, given.repeats)) {}
   ~State() {
     {
       const std::lock_guard lock(mutex);
@@ -92,16 +104,16 @@ struct Loader::State {
     std::int64_t count = options.global_batch;
     if (options.whole_epochs) {
       const std::int64_t epoch = step / steps_per_epoch(), within = step % steps_per_epoch();
-      first = epoch * size + within * options.global_batch;
-      count = std::min(count, size - within * options.global_batch);
+      first = epoch * epoch_size + within * options.global_batch;
+      count = std::min(count, epoch_size - within * options.global_batch);
     }
-    if (!options.repeat) count = std::clamp<std::int64_t>(size - first, 0, count);
+    if (!options.repeat) count = std::clamp<std::int64_t>(epoch_size - first, 0, count);
     return {first + count * options.rank / options.world,
             first + count * (options.rank + 1) / options.world};
   }
 
   std::int64_t steps_per_epoch() const {
-    return (size + options.global_batch - 1) / options.global_batch;
+    return (epoch_size + options.global_batch - 1) / options.global_batch;
   }
 
   std::int64_t micro_batches(std::int64_t step) const {
@@ -118,6 +130,15 @@ struct Loader::State {
     return false;
   }
 
+  /// Which element of an epoch, with its repeats, stands at `position`.
+  std::int64_t dealt(std::int64_t position) const {
+    if (options.repeats == 1) return position;
+    const std::int64_t first = position / options.global_batch * options.global_batch;
+    const std::int64_t each = std::min(options.global_batch, epoch_size - first) / kDealt;
+    if (each * kDealt != std::min(options.global_batch, epoch_size - first)) return position;
+    return first + (position - first) % each * kDealt + (position - first) / each;
+  }
+
   Batch build(const Place& at) const {
     const Range part = range(at.step);
     const std::int64_t begin = part.begin + at.micro * options.micro_batch;
@@ -125,12 +146,14 @@ struct Loader::State {
     Batch batch = dataset.empty_batch(rows, memory);
     batch.samples = rows;
     for (std::int64_t row = 0; row < rows; ++row) {
-      const std::int64_t epoch = (begin + row) / size, position = (begin + row) % size;
-      const auto draw = static_cast<std::uint64_t>(epoch);
-      const std::int64_t index =
-          options.shuffle ? Permutation(size, options.seed, draw)(position) : position;
-      dataset.item(index, draw, batch, row);
+      const std::int64_t epoch = (begin + row) / epoch_size;
+      const std::int64_t repeated = dealt((begin + row) % epoch_size);
+      const std::int64_t position = repeated / options.repeats, copy = repeated % options.repeats;
+      const Permutation order(size, options.seed, static_cast<std::uint64_t>(epoch));
+      dataset.item(options.shuffle ? order(position) : position,
+                   static_cast<std::uint64_t>(epoch * options.repeats + copy), batch, row);
     }
+    dataset.finish(batch, static_cast<std::uint64_t>(begin));
     if (batch.labels.defined()) compact_labels(batch, memory);
     for (std::int64_t row = 0; batch.lengths.defined() && row < rows; ++row) {
       batch.tokens += batch.lengths.data<std::int32_t>()[row];
@@ -203,6 +226,7 @@ struct Loader::State {
   const LoaderOptions options;
   const std::shared_ptr<Memory> memory;
   const std::int64_t size;
+  const std::int64_t epoch_size;
 
   std::mutex mutex;  ///< of all below
   std::condition_variable changed;

@@ -21,7 +21,12 @@ struct LoaderOptions {
   int threads = 1;              ///< workers; 0: next() does the work itself
   std::int64_t prefetch = 4;    ///< batches kept ready ahead of next()
   std::int64_t start_step = 0;  ///< resume: the first step to hand out
+  std::int64_t repeats = 1;     ///< repeated augmentation: times a sample comes in a row
 };
+
+/// Samples of an epoch over `size` of them: all, or with repeats the largest multiple of 256 (all
+/// where there are fewer), as timm has it.
+std::int64_t epoch_samples(std::int64_t size, std::int64_t repeats);
 
 /// For evaluation: one pass in order, the last batch partial, no sample twice.
 LoaderOptions evaluation_options(std::int64_t micro_batch, int rank = 0, int world = 1);
@@ -33,6 +38,12 @@ LoaderOptions evaluation_options(std::int64_t micro_batch, int rank = 0, int wor
 /// into micro-batches. So the sequence is the same for any world size and number of threads, and
 /// a step number is all that resuming needs. A step may span the end of an epoch, unless epochs
 /// are whole: then step g is step g % steps_per_epoch() of its epoch, and the last has the rest.
+///
+/// With `repeats` R each sample of an epoch's order comes R times in a row, with the draws
+/// epoch * R ... epoch * R + R - 1, and the epoch ends after epoch_samples(). Of each global_batch
+/// elements of the epoch (and of the last, fewer), if they are a multiple of 8, first come elements
+/// 0, 8, 16, ..., then 1, 9, 17, ... and so on: as dealt to 8 ranks in turn, so that copies of a
+/// sample do not stand side by side, whatever the world size.
 class Loader {
  public:
   /// `dataset` must outlive the loader.
