@@ -14,6 +14,8 @@ constexpr double kTableDeviation = 0.02;
 
 std::unique_ptr<Head> make_head(const Init& init, const BertConfig& config, const HeadConfig& head,
                                 Parameter& tokens) {
+  ORCHID_CHECK_USAGE(!std::holds_alternative<ClassifierHeadConfig>(head),
+                     "model: type bert reads texts; pictures are classified by type vit");
   if (const auto* pooled = std::get_if<PooledHeadConfig>(&head))
     return std::make_unique<PooledHead>(init, *pooled, config.encoder.width);
   return std::make_unique<MlmHead>(init, config.encoder.norm_epsilon, tokens);

@@ -55,6 +55,7 @@ enum class Recompute { automatic, always, never };
 enum class ConditioningNorm { layer, batch, none };
 enum class BlockNorm { post, pre };
 enum class Positions { learned, none };
+enum class PatchPositions { learned, sinusoidal, none };
 enum class Pooling { first, mean };
 
 }  // namespace model
@@ -103,6 +104,12 @@ template <>
 struct EnumNames<model::Positions> {
   using P = model::Positions;
   static constexpr EnumName<P> values[] = {{P::learned, "learned"}, {P::none, "none"}};
+};
+template <>
+struct EnumNames<model::PatchPositions> {
+  using P = model::PatchPositions;
+  static constexpr EnumName<P> values[] = {
+      {P::learned, "learned"}, {P::sinusoidal, "sinusoidal"}, {P::none, "none"}};
 };
 template <>
 struct EnumNames<model::Pooling> {

@@ -14,12 +14,19 @@ Tensor sum(Context& ctx, const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-Block::Block(const Init& init, const EncoderConfig& config, std::int64_t length)
+double drop_path_rate(const EncoderConfig& config, std::int64_t index) {
+  if (config.layers == 1) return 0;
+  return config.drop_path * static_cast<double>(index) / static_cast<double>(config.layers - 1);
+}
+
+Block::Block(const Init& init, const EncoderConfig& config, std::int64_t length, double drop_path)
     : pre_(config.norm == BlockNorm::pre),
       mixer_(make_mixer(init.at("mixer"), config.mixer, config.width, length)),
       mlp_norm_(init.at("mlp_norm"), config.width, config.norm_epsilon),
       mlp_(init.at("mlp"), config.mlp, config.width, config.dropout),
-      mixer_residual_(pre_ || config.mixer_residual) {
+      mixer_residual_(pre_ || config.mixer_residual),
+      mixer_path_(init, drop_path),
+      mlp_path_(init, drop_path) {
   if (mixer_residual_)
     mixer_norm_ =
         std::make_unique<LayerNorm>(init.at("mixer_norm"), config.width, config.norm_epsilon);
@@ -48,24 +55,27 @@ Tensor Block::feed_backward(Context& ctx, const Tensor& dy, Tape& tape) {
 
 Tensor Block::forward(Context& ctx, const Tensor& x, const Tensor& mask, Tape& tape) const {
   if (pre_) {
-    const Tensor a = sum(ctx, x, mix(ctx, mixer_norm_->forward(ctx, x, tape), mask, tape));
-    return sum(ctx, a, feed(ctx, mlp_norm_.forward(ctx, a, tape), tape));
+    const Tensor mixed = mix(ctx, mixer_norm_->forward(ctx, x, tape), mask, tape);
+    const Tensor a = mixer_path_.forward(ctx, x, mixed, tape);
+    return mlp_path_.forward(ctx, a, feed(ctx, mlp_norm_.forward(ctx, a, tape), tape), tape);
   }
   Tensor a = mix(ctx, x, mask, tape);
-  if (mixer_residual_) a = mixer_norm_->forward(ctx, sum(ctx, x, a), tape);
-  return mlp_norm_.forward(ctx, sum(ctx, a, feed(ctx, a, tape)), tape);
+  if (mixer_residual_) a = mixer_norm_->forward(ctx, mixer_path_.forward(ctx, x, a, tape), tape);
+  return mlp_norm_.forward(ctx, mlp_path_.forward(ctx, a, feed(ctx, a, tape), tape), tape);
 }
 
 Tensor Block::backward(Context& ctx, const Tensor& dy, Tape& tape) {
   if (pre_) {
-    const Tensor da = sum(ctx, dy, mlp_norm_.backward(ctx, feed_backward(ctx, dy, tape), tape));
-    return sum(ctx, da, mixer_norm_->backward(ctx, mix_backward(ctx, da, tape), tape));
+    const Tensor dfed = feed_backward(ctx, mlp_path_.backward(ctx, dy, tape), tape);
+    const Tensor da = sum(ctx, dy, mlp_norm_.backward(ctx, dfed, tape));
+    const Tensor dmixed = mix_backward(ctx, mixer_path_.backward(ctx, da, tape), tape);
+    return sum(ctx, da, mixer_norm_->backward(ctx, dmixed, tape));
   }
   const Tensor dsum = mlp_norm_.backward(ctx, dy, tape);
-  Tensor da = sum(ctx, dsum, feed_backward(ctx, dsum, tape));
+  Tensor da = sum(ctx, dsum, feed_backward(ctx, mlp_path_.backward(ctx, dsum, tape), tape));
   if (!mixer_residual_) return mix_backward(ctx, da, tape);
   da = mixer_norm_->backward(ctx, da, tape);
-  return sum(ctx, da, mix_backward(ctx, da, tape));
+  return sum(ctx, da, mix_backward(ctx, mixer_path_.backward(ctx, da, tape), tape));
 }
 
 void Block::visit(const std::string& prefix, const Visitor& visitor) {
@@ -77,7 +87,7 @@ void Block::visit(const std::string& prefix, const Visitor& visitor) {
 
 Encoder::Encoder(const Init& init, const EncoderConfig& config, std::int64_t length) {
   for (std::int64_t i = 0; i < config.layers; ++i)
-    blocks_.emplace_back(init.at(str("layers.", i)), config, length);
+    blocks_.emplace_back(init.at(str("layers.", i)), config, length, drop_path_rate(config, i));
   if (config.norm == BlockNorm::pre)
     final_norm_ = std::make_unique<LayerNorm>(init.at("norm"), config.width, config.norm_epsilon);
 }

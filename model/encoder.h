@@ -15,10 +15,12 @@ namespace orchid::model {
 ///   post                  a = Mixer(x),          y = LN(a + MLP(a))   the M2 / Orchid-BERT layer
 ///   post, mixer_residual  a = LN(x + Mixer(x)),  y = LN(a + MLP(a))   BERT
 ///   pre                   a = x + Mixer(LN(x)),  y = a + MLP(LN(a))
-/// with dropout of what Mixer and MLP give where residual_dropout is not 0.
+/// with dropout of what Mixer and MLP give where residual_dropout is not 0, and stochastic depth of
+/// each where drop_path is not 0.
 class Block {
  public:
-  Block(const Init& init, const EncoderConfig&, std::int64_t length);
+  /// `drop_path`: this block's rate.
+  Block(const Init& init, const EncoderConfig&, std::int64_t length, double drop_path);
 
   Tensor forward(Context&, const Tensor& x, const Tensor& mask, Tape&) const;
   Tensor backward(Context&, const Tensor& dy, Tape&);
@@ -38,7 +40,12 @@ class Block {
   Mlp mlp_;
   bool mixer_residual_;
   std::optional<Dropout> mixer_dropout_, mlp_dropout_;  ///< of residual_dropout
+  DropPath mixer_path_, mlp_path_;
 };
+
+/// The rate of stochastic depth in block `index`: evenly from 0 in the first to drop_path in the
+/// last.
+double drop_path_rate(const EncoderConfig&, std::int64_t index);
 
 /// The stack of blocks; pre-norm stacks end with a LayerNorm.
 class Encoder {

@@ -1,6 +1,7 @@
 #include "model/heads.h"
 
 #include "kernels/ops/activation.h"
+#include "kernels/ops/arithmetic.h"
 #include "kernels/ops/embedding.h"
 #include "kernels/ops/matmul.h"
 #include "kernels/ops/pool.h"
@@ -22,6 +23,10 @@ struct SavedPooled {
   Tensor rows;  ///< first-position pooling alone
   Shape shape;  ///< of the encoder's output
   Tensor pooled;
+};
+
+struct SavedShape {
+  Shape shape;  ///< of the encoder's output
 };
 
 Tensor gather(Context& ctx, const Tensor& x, const Tensor& rows) {
@@ -125,6 +130,41 @@ Tensor PooledHead::backward(Context& ctx, const Tensor& dy, Tape& tape) {
 void PooledHead::visit(const std::string& prefix, const Visitor& visitor) {
   pooler_.visit(join(prefix, "pooler"), visitor);
   classifier_.visit(join(prefix, "classifier"), visitor);
+}
+
+ClassifierHead::ClassifierHead(const Init& init, const ClassifierHeadConfig& config,
+                               std::int64_t width, Pooling pooling)
+    : pooling_(pooling), classifier_(init, width, config.outputs) {}
+
+Tensor ClassifierHead::forward(Context& ctx, const Tensor& x, const Input&, Tape& tape) const {
+  const Shape& shape = x.shape();
+  Tensor pooled = ctx.empty({shape[0], shape[2]}, x.dtype());
+  if (pooling_ == Pooling::mean) {
+    run(ctx, ops::MeanPool{.x = x, .mask = {}, .y = pooled});
+  } else {
+    // The first position: the first columns where a sample is a row.
+    run(ctx, ops::CopyColumns{.x = x.reshape({shape[0], shape[1] * shape[2]}), .y = pooled});
+  }
+  tape.save(SavedShape{shape});
+  return classifier_.forward(ctx, pooled, tape);
+}
+
+Tensor ClassifierHead::backward(Context& ctx, const Tensor& dlogits, Tape& tape) {
+  const Tensor dpooled = classifier_.backward(ctx, dlogits, tape);
+  const auto [shape] = tape.take<SavedShape>();
+  if (pooling_ == Pooling::mean) {
+    Tensor dx = ctx.empty(shape, dpooled.dtype());
+    run(ctx, ops::MeanPoolGrad{.dy = dpooled, .mask = {}, .dx = dx});
+    return dx;
+  }
+  Tensor dx = ctx.zeros(shape, dpooled.dtype());
+  Tensor rows = dx.reshape({shape[0], shape[1] * shape[2]});
+  run(ctx, ops::AddColumns{.x = dpooled, .y = rows});
+  return dx;
+}
+
+void ClassifierHead::visit(const std::string& prefix, const Visitor& visitor) {
+  classifier_.visit(prefix, visitor);
 }
 
 }  // namespace orchid::model

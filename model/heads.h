@@ -58,4 +58,18 @@ class PooledHead final : public Head {
   Linear classifier_;
 };
 
+/// A picture's classes: logits = p W^T + b (B, C), p the first position's x, or the mean over all.
+class ClassifierHead final : public Head {
+ public:
+  ClassifierHead(const Init& init, const ClassifierHeadConfig&, std::int64_t width, Pooling);
+
+  Tensor forward(Context&, const Tensor& x, const Input&, Tape&) const override;
+  Tensor backward(Context&, const Tensor& dlogits, Tape&) override;
+  void visit(const std::string& prefix, const Visitor&) override;
+
+ private:
+  Pooling pooling_;
+  Linear classifier_;
+};
+
 }  // namespace orchid::model

@@ -29,6 +29,12 @@ Init Init::at(const std::string& name) const {
   return inner;
 }
 
+Init Init::with(LinearInit linear) const {
+  Init inner = *this;
+  inner.linear_ = linear;
+  return inner;
+}
+
 std::uint64_t Init::item(const std::string& name) const {
   return hash(join(path_, name));
 }
@@ -77,13 +83,13 @@ Parameter Init::table(const std::string&, const Shape& shape,
 
 Parameter Init::linear_weight(const std::string& name, const Shape& shape,
                               std::int64_t fan_in) const {
-  if (linear_ == LinearInit::bert) return normal(name, shape, 0.02);
+  if (linear_ == LinearInit::normal) return normal(name, shape, 0.02);
   return uniform(name, shape, 1 / std::sqrt(static_cast<double>(fan_in)));
 }
 
 Parameter Init::linear_bias(const std::string& name, const Shape& shape,
                             std::int64_t fan_in) const {
-  if (linear_ == LinearInit::bert) return constant(name, shape, 0);
+  if (linear_ == LinearInit::normal) return constant(name, shape, 0);
   return uniform(name, shape, 1 / std::sqrt(static_cast<double>(fan_in)));
 }
 

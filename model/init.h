@@ -12,7 +12,8 @@ namespace orchid::model {
 /// How the weights of Linear layers start. Everything else has one rule, given where it is made.
 enum class LinearInit {
   uniform,  ///< weights and biases U(+-1/sqrt(fan in)): the operator alone (orchid layer, PyTorch)
-  bert,     ///< weights N(0, 0.02), biases 0
+  /// Weights N(0, 0.02), biases 0: BERT, and ViT, whose recipe cuts at +-2, farther than any draw.
+  normal,
 };
 
 /// Makes the initial tensors of a model. A value depends on (seed, path, index) only, so neither
@@ -23,6 +24,8 @@ class Init {
 
   /// For the part of the model called `name` inside this one.
   Init at(const std::string& name) const;
+  /// For a part whose Linear layers start by another rule.
+  Init with(LinearInit) const;
 
   Context& context() const { return ctx_; }
 

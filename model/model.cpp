@@ -1,17 +1,32 @@
 #include "model/model.h"
 
 #include "model/bert.h"
+#include "model/vit.h"
 
 namespace orchid::model {
+
+namespace {
+
+/// One call operator a network.
+struct Build {
+  const Init& init;
+  const HeadConfig& head;
+
+  std::unique_ptr<Model> operator()(const BertConfig& bert) const {
+    return std::make_unique<Bert>(init, bert, head);
+  }
+  std::unique_ptr<Model> operator()(const VitConfig& vit) const {
+    return std::make_unique<Vit>(init, vit, head);
+  }
+};
+
+}  // namespace
 
 std::unique_ptr<Model> build_model(Context& ctx, const ModelConfig& config, std::uint64_t seed,
                                    const HeadConfig& head) {
   validate(config);
-  return std::visit(
-      [&](const BertConfig& bert) -> std::unique_ptr<Model> {
-        return std::make_unique<Bert>(Init(ctx, seed, LinearInit::bert), bert, head);
-      },
-      config);
+  const Init init(ctx, seed, LinearInit::normal);
+  return std::visit(Build{init, head}, config);
 }
 
 }  // namespace orchid::model

@@ -8,10 +8,29 @@ namespace {
 
 /// The planning context is no GPU: what a mixer leaves to the device is settled here.
 void settle_for_gpu(ModelConfig& config) {
-  auto* bert = std::get_if<BertConfig>(&config);
-  auto* mixer = bert ? std::get_if<OrchidMixerConfig>(&bert->encoder.mixer) : nullptr;
-  if (mixer && mixer->recompute == Recompute::automatic) mixer->recompute = Recompute::always;
+  MixerConfig& mixer =
+      std::visit([](auto& model) -> MixerConfig& { return model.encoder.mixer; }, config);
+  auto* orchid = std::get_if<OrchidMixerConfig>(&mixer);
+  if (orchid && orchid->recompute == Recompute::automatic) orchid->recompute = Recompute::always;
 }
+
+/// A micro-batch without memory.
+struct MakeInput {
+  const Context& ctx;
+  std::int64_t batch, length, targets;
+
+  Input operator()(const BertConfig&) const {
+    Input input;
+    input.ids = ctx.empty({batch, length}, DType::i32);
+    input.rows = ctx.empty({targets}, DType::i32);
+    return input;
+  }
+  Input operator()(const VitConfig& vit) const {
+    Input input;
+    input.images = ctx.empty({batch, vit.image_size, vit.image_size, vit.channels}, DType::f32);
+    return input;
+  }
+};
 
 }  // namespace
 
@@ -33,9 +52,7 @@ Plan plan_model(const ModelConfig& config, std::int64_t batch, std::int64_t leng
   ctx.tally = {};
   const std::size_t resident = ctx.memory()->in_use();
 
-  Input input;
-  input.ids = ctx.empty({batch, length}, DType::i32);
-  input.rows = ctx.empty({targets}, DType::i32);
+  const Input input = std::visit(MakeInput{ctx, batch, length, targets}, config);
   Tape tape(0, 0);
   const Tensor logits = model->forward(ctx, input, tape);
   plan.forward_flops = ctx.tally.flops;

@@ -31,7 +31,7 @@ struct PlanFor {
 };
 
 /// A micro-batch of `batch` sequences of `length` with `targets` positions in all that the head
-/// reads.
+/// reads; of pictures, `batch` alone counts.
 Plan plan_model(const ModelConfig&, std::int64_t batch, std::int64_t length, std::int64_t targets,
                 PlanFor = {});
 

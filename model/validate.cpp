@@ -88,11 +88,23 @@ struct MixerRules {
   }
 };
 
+void validate_drop_path(const EncoderConfig& encoder) {
+  rate("drop_path", encoder.drop_path);
+  if (encoder.drop_path == 0) return;
+  ORCHID_CHECK_USAGE(encoder.layers > 1,
+                     "drop_path: it grows from 0 in the first block to its value in the last; "
+                     "expected 0 with one layer, got ",
+                     encoder.drop_path);
+  ORCHID_CHECK_USAGE(encoder.norm == BlockNorm::pre || encoder.mixer_residual,
+                     "drop_path: needs a residual past the mixer: norm pre, or mixer_residual");
+}
+
 void validate_encoder(const EncoderConfig& encoder, std::int64_t length) {
   positive("width", encoder.width);
   positive("layers", encoder.layers);
   rate("dropout", encoder.dropout);
   rate("residual_dropout", encoder.residual_dropout);
+  validate_drop_path(encoder);
   const MlpConfig& mlp = encoder.mlp;
   positive("mlp.expansion", mlp.expansion);
   positive("mlp.blocks", mlp.blocks);
@@ -111,6 +123,22 @@ void validate_bert(const BertConfig& bert) {
   with_context("encoder", [&] { validate_encoder(bert.encoder, bert.length); });
 }
 
+void validate_vit(const VitConfig& vit) {
+  positive("image_size", vit.image_size);
+  positive("patch", vit.patch);
+  positive("channels", vit.channels);
+  ORCHID_CHECK_USAGE(vit.image_size % vit.patch == 0, "patch: expected a divisor of image_size ",
+                     vit.image_size, ", got ", vit.patch);
+  rate("dropout", vit.dropout);
+  with_context("encoder", [&] { validate_encoder(vit.encoder, vit.length()); });
+}
+
+/// One call operator a network.
+struct ModelRules {
+  void operator()(const BertConfig& bert) const { validate_bert(bert); }
+  void operator()(const VitConfig& vit) const { validate_vit(vit); }
+};
+
 }  // namespace
 
 void validate(const OrchidMixerConfig& mixer, std::int64_t length) {
@@ -118,8 +146,7 @@ void validate(const OrchidMixerConfig& mixer, std::int64_t length) {
 }
 
 void validate(const ModelConfig& config) {
-  with_context("model",
-               [&] { std::visit([](const BertConfig& bert) { validate_bert(bert); }, config); });
+  with_context("model", [&] { std::visit(ModelRules{}, config); });
 }
 
 }  // namespace orchid::model

@@ -22,4 +22,20 @@ class Dropout final : public Module {
   std::uint64_t site_;
 };
 
+/// Stochastic depth with the residual that it needs: y = residual + keep_b x / (1 - rate), one draw
+/// keep_b a sample, keyed as Dropout's are. Evaluation, and rate 0, add.
+class DropPath {
+ public:
+  DropPath(const Init& init, double rate);
+
+  Tensor forward(Context&, const Tensor& residual, const Tensor& x, Tape&) const;
+  Tensor backward(Context&, const Tensor& dy, Tape&);  ///< of x; the residual's is dy
+
+ private:
+  Tensor apply(Context&, const Tensor& x, const Tensor& residual, const Tape&) const;
+
+  double rate_;
+  std::uint64_t site_;  ///< 0 where the rate is 0
+};
+
 }  // namespace orchid::model

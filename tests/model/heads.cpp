@@ -52,7 +52,7 @@ void check_model_gradients(const BertConfig& config, const PooledHeadConfig& hea
 /// A head alone, its parameters by name, and what it reads.
 struct Alone {
   Alone(Context& context, const PooledHeadConfig& config, std::int64_t width)
-      : ctx(context), head(Init(context, 3, LinearInit::bert), config, width) {
+      : ctx(context), head(Init(context, 3, LinearInit::normal), config, width) {
     head.visit("", {[&](const std::string& path, Parameter& parameter) {
                       const Array noise = random_array(parameter.value.count(), path.size());
                       set_values(parameter.value, noise);

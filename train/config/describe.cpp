@@ -72,15 +72,22 @@ class Describer {
     put(path, "object", Json(), meaning);
     section(path, value);
   }
+  /// The defaults of an alternative are its values where it stands, which a model may have chosen.
   template <class... Alternatives>
-  void add(const std::string& path, const std::variant<Alternatives...>&, const char* meaning) {
+  void add(const std::string& path, const std::variant<Alternatives...>& value,
+           const char* meaning) {
     std::string choices;
     ((choices += str(choices.empty() ? "" : " | ", Alternatives::type)), ...);
     put(path, "object", Json(), meaning);
     put(child(path, "type"), choices,
-        std::variant_alternative_t<0, std::variant<Alternatives...>>::type,
+        std::visit([](const auto& held) { return std::remove_cvref_t<decltype(held)>::type; },
+                   value),
         "which kind; the other keys here depend on it");
-    (section(str(path, "(", Alternatives::type, ")"), Alternatives{}), ...);
+    const auto describe = [&]<class Alternative>(Alternative fresh) {
+      const auto* held = std::get_if<Alternative>(&value);
+      section(str(path, "(", Alternative::type, ")"), held ? *held : fresh);
+    };
+    (describe(Alternatives{}), ...);
   }
 };
 

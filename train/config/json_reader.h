@@ -90,9 +90,13 @@ void read_json(const Json& json, const std::string& path, std::variant<Alternati
   ((choices += str(choices.empty() ? "" : " | ", Alternatives::type)), ...);
   if (const auto type = json.find("type"); type != json.end()) {
     const auto matches = [&](const char* name) { return type->is_string() && *type == name; };
-    const bool known =
-        ((matches(Alternatives::type) ? (value = Alternatives{}, true) : false) || ...);
-    if (!known) expected(child(path, "type"), choices, *type);
+    // The alternative that stands there already keeps its values: they are the default there.
+    const auto choose = [&]<class Alternative>(Alternative fresh) {
+      if (!matches(Alternative::type)) return false;
+      if (!std::holds_alternative<Alternative>(value)) value = std::move(fresh);
+      return true;
+    };
+    if (!(choose(Alternatives{}) || ...)) expected(child(path, "type"), choices, *type);
   }
   std::visit([&](auto& alternative) { read_json(json, path, alternative, true); }, value);
 }
