@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "data/image/color.h"
+
 namespace orchid::data {
 namespace {
 
@@ -63,10 +65,11 @@ std::optional<Part> draw_erasing(std::int64_t width, std::int64_t height, double
   return std::nullopt;
 }
 
-void erase(std::span<float> values, std::int64_t width, const Part& part, Draws& draws) {
+void erase(std::span<float> values, std::int64_t width, std::int64_t channels, const Part& part,
+           Draws& draws) {
   for (std::int64_t y = part.y; y < part.y + part.height; ++y)
-    draws.normals(values.subspan(static_cast<std::size_t>(3 * (y * width + part.x)),
-                                 static_cast<std::size_t>(3 * part.width)));
+    draws.normals(values.subspan(static_cast<std::size_t>(channels * (y * width + part.x)),
+                                 static_cast<std::size_t>(channels * part.width)));
 }
 
 std::vector<AugmentStep> draw_jitter(const ColorJitter& jitter, Draws& draws) {
@@ -114,16 +117,27 @@ Image evaluation_crop(const Image& image, std::int64_t shorter, std::int64_t siz
   return crop(resized, margin(resized.width), margin(resized.height), size, size);
 }
 
-void normalize(const Image& image, const std::array<double, 3>& mean,
-               const std::array<double, 3>& deviation, std::span<float> out) {
-  ORCHID_CHECK(out.size() == image.pixels.size(), "normalize: expected room for ",
-               image.pixels.size(), " values, got ", out.size());
-  std::array<std::array<float, 256>, 3> table;
-  for (std::size_t c = 0; c < 3; ++c)
+Normalizer::Normalizer(std::span<const double> mean, std::span<const double> deviation)
+    : channels_(mean.size()) {
+  ORCHID_CHECK((channels_ == 1 || channels_ == 3) && deviation.size() == channels_,
+               "normalize: expected 1 or 3 channels, got ", mean.size(), " and ", deviation.size());
+  for (std::size_t c = 0; c < channels_; ++c)
     for (std::size_t v = 0; v < 256; ++v)
-      table[c][v] = static_cast<float>((static_cast<double>(v) / 255 - mean[c]) / deviation[c]);
-  for (std::size_t i = 0; i < out.size(); i += 3)
-    for (std::size_t c = 0; c < 3; ++c) out[i + c] = table[c][image.pixels[i + c]];
+      table_[c][v] = static_cast<float>((static_cast<double>(v) / 255 - mean[c]) / deviation[c]);
+}
+
+void Normalizer::operator()(const Image& image, std::span<float> out) const {
+  const std::size_t count = image.pixels.size() / 3;
+  ORCHID_CHECK(out.size() == channels_ * count, "normalize: expected room for ", channels_ * count,
+               " values, got ", out.size());
+  const std::uint8_t* pixel = image.pixels.data();
+  if (channels_ == 1) {
+    for (std::size_t i = 0; i < count; ++i)
+      out[i] = table_[0][static_cast<std::size_t>(brightness_of(pixel + 3 * i))];
+    return;
+  }
+  for (std::size_t i = 0; i < 3 * count; i += 3)
+    for (std::size_t c = 0; c < 3; ++c) out[i + c] = table_[c][pixel[i + c]];
 }
 
 }  // namespace orchid::data

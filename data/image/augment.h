@@ -35,8 +35,9 @@ Part draw_crop(std::int64_t width, std::int64_t height, const PartOptions& optio
 std::optional<Part> draw_erasing(std::int64_t width, std::int64_t height, double probability,
                                  const PartOptions& options, Draws& draws);
 
-/// Writes standard normal numbers over a part of `values` (height, width, 3).
-void erase(std::span<float> values, std::int64_t width, const Part& part, Draws& draws);
+/// Writes standard normal numbers over a part of `values` (height, width, channels).
+void erase(std::span<float> values, std::int64_t width, std::int64_t channels, const Part& part,
+           Draws& draws);
 
 /// Factors uniform in [max(0, 1 - x), 1 + x], applied in random order; 0 leaves a step out.
 struct ColorJitter {
@@ -52,8 +53,17 @@ Image shifted(const Image& image, std::int64_t x, std::int64_t y);
 /// `size` is at most `shorter`.
 Image evaluation_crop(const Image& image, std::int64_t shorter, std::int64_t size, Filter filter);
 
-/// (v / 255 - mean) / deviation by channel into `out` (height, width, 3).
-void normalize(const Image& image, const std::array<double, 3>& mean,
-               const std::array<double, 3>& deviation, std::span<float> out);
+/// (v / 255 - mean) / deviation by channel: a table, made once.
+class Normalizer {
+ public:
+  /// For 3 channels, or for 1: brightness alone, (299 R + 587 G + 114 B) / 1000.
+  Normalizer(std::span<const double> mean, std::span<const double> deviation);
+  /// Into `out` (height, width, channels).
+  void operator()(const Image& image, std::span<float> out) const;
+
+ private:
+  std::size_t channels_;
+  std::array<std::array<float, 256>, 3> table_{};
+};
 
 }  // namespace orchid::data

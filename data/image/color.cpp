@@ -73,10 +73,6 @@ std::uint8_t blend(int from, int value, float factor) {
   return static_cast<std::uint8_t>(std::clamp(sum, 0.0f, 255.0f));
 }
 
-int brightness(const std::uint8_t* rgb) {
-  return (rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16;  // in 65536ths
-}
-
 }  // namespace
 
 void auto_contrast(Image& image) {
@@ -109,14 +105,14 @@ void solarize_add(Image& image, int addend, int threshold) {
 void adjust_color(Image& image, float factor) {
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
     std::uint8_t* rgb = image.pixels.data() + i;
-    const int gray = brightness(rgb);
+    const int gray = brightness_of(rgb);
     for (int c = 0; c < 3; ++c) rgb[c] = blend(gray, rgb[c], factor);
   }
 }
 
 void adjust_contrast(Image& image, float factor) {
   std::int64_t sum = 0;
-  for (std::size_t i = 0; i < image.pixels.size(); i += 3) sum += brightness(&image.pixels[i]);
+  for (std::size_t i = 0; i < image.pixels.size(); i += 3) sum += brightness_of(&image.pixels[i]);
   const double pixels = static_cast<double>(std::max<std::int64_t>(image.width * image.height, 1));
   const int mean = static_cast<int>(static_cast<double>(sum) / pixels + 0.5);
   look_up(image, table_of([&](int v) { return blend(mean, v, factor); }));

@@ -8,6 +8,11 @@ namespace orchid::data {
 
 // What changes values and moves nothing, to the last bit as Pillow's ImageOps and ImageEnhance do.
 
+/// (299 R + 587 G + 114 B) / 1000 of a pixel, rounded.
+inline int brightness_of(const std::uint8_t* rgb) {
+  return (rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16;  // in 65536ths
+}
+
 /// In each channel, stretches what there is to 0 ... 255.
 void auto_contrast(Image& image);
 /// In each channel, spreads the values so that each range of them is as frequent.

@@ -46,17 +46,16 @@ class ImageDataset : public Dataset {
     Image image;
     std::int64_t label = 0;
   };
-  Seen seen(std::int64_t index, std::uint64_t draw) const;
-  Image training_view(const StoredImage&, class Draws&, DecodeNotes&) const;
-  Image evaluation_view(const StoredImage&, DecodeNotes&) const;
-  void note(std::int64_t at, const std::string& damage) const;
-  std::int64_t at(std::int64_t index) const;
+  Seen seen(std::int64_t index, Draws& draws) const;
+  std::string name(std::int64_t index) const;
+  void note(const std::string& text) const;
 
   std::shared_ptr<const ImageCollection> collection_;
   ImageDataOptions options_;
   ImageUse use_;
   std::uint64_t seed_;
   std::vector<std::int64_t> indices_;
+  Normalizer normalizer_;
   std::function<void(const std::string&)> report_;
   mutable std::mutex mutex_;  ///< of what follows
   mutable std::set<std::string> damaged_;

@@ -158,7 +158,7 @@ TEST_CASE("random erasing writes noise over one part of a quarter of the images"
     REQUIRE((share > 0.017 && share < 0.35 && part->width < 64 && part->height < 48));
     std::vector<float> values(64 * 48 * 3, 77.0f);
     draws.begin(9);
-    erase(values, 64, *part, draws);
+    erase(values, 64, 3, *part, draws);
     std::int64_t changed = 0, wrong = 0;
     for (std::int64_t at = 0; at < std::ssize(values); ++at) {
       const std::int64_t x = at / 3 % 64 - part->x, y = at / 192 - part->y;
@@ -236,12 +236,20 @@ TEST_CASE("evaluation takes the center of the resized image", "[data][image]") {
 TEST_CASE("values are normalized by channel", "[data][image]") {
   const Image image = uneven_image(3, 2);
   std::vector<float> out(18);
-  normalize(image, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, out);
   const double mean[] = {0.485, 0.456, 0.406}, deviation[] = {0.229, 0.224, 0.225};
+  const Normalizer normalize(mean, deviation);
+  normalize(image, out);
   for (std::size_t i = 0; i < 18; ++i)
     CHECK(out[i] ==
           Approx((image.pixels[i] / 255.0 - mean[i % 3]) / deviation[i % 3]).epsilon(1e-6));
-  require_error(ErrorKind::failure, {"expected room for 18 values, got 17"}, [&] {
-    normalize(image, {}, {1, 1, 1}, std::span(out).first(17));
-  });
+  require_error(ErrorKind::failure, {"expected room for 18 values, got 17"},
+                [&] { normalize(image, std::span(out).first(17)); });
+  // One channel: the brightness of a pixel, to half a step.
+  const double gray_mean[] = {0.25}, gray_deviation[] = {0.5};
+  Normalizer(gray_mean, gray_deviation)(image, std::span(out).first(6));
+  for (std::size_t i = 0; i < 6; ++i) {
+    const std::uint8_t* rgb = image.pixels.data() + 3 * i;
+    const double brightness = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+    CHECK((out[i] * 0.5 + 0.25) * 255 == Approx(brightness).margin(0.51));
+  }
 }
