@@ -94,13 +94,19 @@ Encoder::Encoder(const Init& init, const EncoderConfig& config, std::int64_t len
 
 Tensor Encoder::forward(Context& ctx, const Tensor& x, const Tensor& mask, Tape& tape) const {
   Tensor a = x;
-  for (const Block& block : blocks_) a = block.forward(ctx, a, mask, tape);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (tape.observer()) tape.observer()->forward_reaches(static_cast<std::int64_t>(i));
+    a = blocks_[i].forward(ctx, a, mask, tape);
+  }
   return final_norm_ ? final_norm_->forward(ctx, a, tape) : a;
 }
 
 Tensor Encoder::backward(Context& ctx, const Tensor& dy, Tape& tape) {
   Tensor da = final_norm_ ? final_norm_->backward(ctx, dy, tape) : dy;
-  for (std::size_t i = blocks_.size(); i-- > 0;) da = blocks_[i].backward(ctx, da, tape);
+  for (std::size_t i = blocks_.size(); i-- > 0;) {
+    da = blocks_[i].backward(ctx, da, tape);
+    if (tape.observer()) tape.observer()->backward_leaves(static_cast<std::int64_t>(i));
+  }
   return da;
 }
 

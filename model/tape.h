@@ -11,6 +11,17 @@
 
 namespace orchid::model {
 
+/// Told how far a step of training has come in a stack of blocks, so that communication can go on
+/// beside it.
+class BlockObserver {
+ public:
+  virtual ~BlockObserver() = default;
+  /// From here on the values of block number `block` are read; those of later blocks not yet.
+  virtual void forward_reaches(std::int64_t block) = 0;
+  /// The gradients of this block, of later ones and of what follows the stack are complete.
+  virtual void backward_leaves(std::int64_t block) = 0;
+};
+
 /// What forward keeps for backward: a stack, because backward is forward read in reverse. One tape
 /// a micro-batch. It also carries what forward must know of the step: training or not, and the
 /// numbers that key dropout.
@@ -30,7 +41,10 @@ class Tape {
   std::uint64_t step() const { return step_; }
   const Tensor& device_step() const { return device_step_; }
   bool empty() const { return entries_.empty(); }
-  /// Another tape of the same step, with nothing on it.
+  /// Told by the stack of blocks from here on; must outlive the tape. Null: nobody is.
+  void set_observer(BlockObserver* observer) { observer_ = observer; }
+  BlockObserver* observer() const { return observer_; }
+  /// Another tape of the same step, with nothing on it, which nobody observes.
   Tape fresh() const {
     Tape tape;
     tape.training_ = training_;
@@ -73,6 +87,7 @@ class Tape {
   std::uint64_t seed_ = 0;
   std::uint64_t step_ = 0;
   Tensor device_step_;  ///< undefined: the step is step_
+  BlockObserver* observer_ = nullptr;
   std::vector<std::unique_ptr<AnyEntry>> entries_;
 };
 

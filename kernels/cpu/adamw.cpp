@@ -1,6 +1,7 @@
 #include "kernels/ops/adamw.h"
 
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "kernels/cpu/pointwise.h"
@@ -94,11 +95,14 @@ void AdamW::cpu(Context& ctx) const {
 
 void ClipScale::cpu(Context&) const {
   const double loss = score->data<double>()[0];
-  const double norm = std::sqrt(*sum_of_squares->data<double>()) * mean;
+  const double* const parts = sum_of_squares->data<double>();
+  const double sum = std::accumulate(parts, parts + sum_of_squares->count(), 0.0);
+  const double share = targets.defined() ? mean / *targets->data<double>() : mean;
+  const double norm = std::sqrt(sum) * share;
   const bool apply = std::isfinite(loss) && std::isfinite(norm);
   const double clip = clip_norm > 0 ? std::min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
   double* const out = control->data<double>();
-  out[static_cast<int>(Control::scale)] = mean * clip;
+  out[static_cast<int>(Control::scale)] = share * clip;
   out[static_cast<int>(Control::apply)] = apply ? 1 : 0;
   out[static_cast<int>(Control::norm)] = norm;
   out[static_cast<int>(Control::loss)] = loss;

@@ -171,12 +171,16 @@ __global__ void __launch_bounds__(kBlock)
   if (threadIdx.x == 0) *result = total;
 }
 
-__global__ void decide(const double* sum_of_squares, const double* score, double* control,
-                       std::int64_t* applied, double mean, double clip_norm) {
-  const double loss = score[0], norm = sqrt(*sum_of_squares) * mean;
+__global__ void decide(const double* sum_of_squares, int parts, const double* score,
+                       const double* targets, double* control, std::int64_t* applied, double mean,
+                       double clip_norm) {
+  double sum = 0;
+  for (int part = 0; part < parts; ++part) sum += sum_of_squares[part];
+  const double share = targets ? mean / *targets : mean;
+  const double loss = score[0], norm = sqrt(sum) * share;
   const bool apply = isfinite(loss) && isfinite(norm);
   const double clip = clip_norm > 0 ? fmin(1.0, clip_norm / (norm + 1e-6)) : 1.0;
-  control[static_cast<int>(Control::scale)] = mean * clip;
+  control[static_cast<int>(Control::scale)] = share * clip;
   control[static_cast<int>(Control::apply)] = apply ? 1 : 0;
   control[static_cast<int>(Control::norm)] = norm;
   control[static_cast<int>(Control::loss)] = loss;
@@ -220,8 +224,9 @@ void AdamW::cuda(Context& ctx) const {
 
 void ClipScale::cuda(Context& ctx) const {
   launch({.grid = 1, .block = 1, .stream = stream_of(ctx), .name = name}, decide,
-         elements<double>(*sum_of_squares), elements<double>(*score), elements<double>(*control),
-         elements<std::int64_t>(*applied), mean, clip_norm);
+         elements<double>(*sum_of_squares), static_cast<int>(sum_of_squares->count()),
+         elements<double>(*score), targets.defined() ? elements<double>(*targets) : nullptr,
+         elements<double>(*control), elements<std::int64_t>(*applied), mean, clip_norm);
 }
 
 void MovingAverage::cuda(Context& ctx) const {

@@ -41,8 +41,12 @@ void AdamW::check() const {
 }
 
 void ClipScale::check() const {
-  check_shape(name, "sum_of_squares", *sum_of_squares, {1});
+  ORCHID_CHECK(sum_of_squares->count() >= 1, name, ": sum_of_squares: expected a sum, got none");
   check_dtype(name, "sum_of_squares", *sum_of_squares, DType::f64);
+  if (targets.defined()) {
+    check_shape(name, "targets", *targets, {1});
+    check_dtype(name, "targets", *targets, DType::f64);
+  }
   ORCHID_CHECK(score->count() >= 1, name, ": score: expected a sum, got none");
   check_dtype(name, "score", *score, DType::f64);
   check_control(name, *control);

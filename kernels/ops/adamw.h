@@ -45,18 +45,19 @@ enum class Control { scale, apply, norm, loss };
 inline constexpr std::int64_t kControls = 4;
 
 /// Decides, where the numbers lie, about the update with gradients summed over a batch:
-///   norm = mean * sqrt(sum_of_squares),  apply = [ norm and loss are finite ],
+///   norm = mean * sqrt(sum of sum_of_squares),  apply = [ norm and loss are finite ],
 ///   scale = mean * min(1, clip_norm / (norm + 1e-6)), or mean if clip_norm is 0
 struct ClipScale {
   static constexpr const char* name = "clip_scale";
-  In sum_of_squares;  ///< (1) f64, of the gradients
-  In score;           ///< f64, of AddScore: the summed loss first
-  Out control;        ///< (4) f64: scale, apply (0 or 1), norm, loss as in score
-  Acc applied;        ///< (1) i64: gains apply, so it counts the updates
-  double mean = 1;    ///< 1 / the number of targets
+  In sum_of_squares;     ///< (P) f64, of parts of the gradients; added up in order
+  In score;              ///< f64, of AddScore: the summed loss first
+  OptionalIn targets{};  ///< (1) f64: their number, by which `mean` is then divided
+  Out control;           ///< (4) f64: scale, apply (0 or 1), norm, loss as in score
+  Acc applied;           ///< (1) i64: gains apply, so it counts the updates
+  double mean = 1;       ///< 1 / the number of targets
   double clip_norm = 0;
 
-  ORCHID_OPERANDS(sum_of_squares, score, control, applied)
+  ORCHID_OPERANDS(sum_of_squares, score, targets, control, applied)
   void check() const;
   void cpu(Context&) const;
   ORCHID_CUDA_PART void cuda(Context&) const;

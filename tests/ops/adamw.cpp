@@ -250,6 +250,22 @@ TEST_CASE("clip_scale decides about an update", "[ops][adamw]") {
   }
 }
 
+TEST_CASE("clip_scale adds up the parts of the norm and divides by the targets on the device",
+          "[ops][adamw]") {
+  Context& ctx = test_context();
+  const Tensor parts = upload(ctx, Array{9, 4, 12}, {3}, DType::f64);
+  const Tensor score = upload(ctx, Array{6}, {1}, DType::f64);
+  const Tensor targets = upload(ctx, Array{20}, {1}, DType::f64);
+  Tensor control = upload(ctx, Array(4, NAN), {ops::kControls}, DType::f64);
+  Tensor applied = upload(ctx, Array{0}, {1}, DType::i64);
+  run(ctx, ops::ClipScale{.sum_of_squares = parts,
+                          .score = score,
+                          .targets = targets,
+                          .control = control,
+                          .applied = applied});
+  CHECK(download(control) == Array{1.0 / 20, 1, 5.0 * (1.0 / 20), 6});
+}
+
 TEST_CASE("adamw and clip_scale refuse operands that do not fit", "[ops][adamw]") {
   Context& ctx = test_context();
   Tensor value = filled(ctx, {3}, 2), m = filled(ctx, {3}, 0), copy = filled(ctx, {3}, 0);
