@@ -16,6 +16,14 @@ std::string checkpoint_vocabulary(const std::filesystem::path& checkpoint) {
   return std::filesystem::exists(file) ? data::Vocabulary::load(file).text() : "";
 }
 
+/// Of a run given in epochs.
+std::int64_t steps_per_epoch(const Assembly& parts) {
+  const std::int64_t samples =
+      data::epoch_samples(parts.data.train->size(), loading_of(parts.config.data).repeats);
+  const std::int64_t batch = parts.config.batch.global;
+  return (samples + batch - 1) / batch;
+}
+
 /// What both kinds of assembly share: everything but the values. `checkpoint`: where they will come
 /// from; empty: they are drawn.
 std::unique_ptr<Assembly> build(const RunConfig& config, AssembleFor what,
@@ -34,9 +42,9 @@ std::unique_ptr<Assembly> build(const RunConfig& config, AssembleFor what,
     ORCHID_CHECK_INPUT(trained.empty() || trained == parts->data.vocabulary, checkpoint.string(),
                        ": trained with another vocabulary than that of the data");
     if (training && config.schedule.epochs > 0)
-      parts->config.schedule.steps =
-          config.schedule.epochs *
-          ((parts->data.train->size() + config.batch.global - 1) / config.batch.global);
+      parts->config.schedule.steps = config.schedule.epochs * steps_per_epoch(*parts);
+    if (auto* task = std::get_if<ImageClassificationTaskConfig>(&parts->config.task))
+      task->labels = parts->data.classes;
   }
   parts->model = model::build_model(parts->ctx, config.model, config.seed, parts->task->head());
   return parts;
@@ -91,7 +99,8 @@ data::LoaderOptions Assembly::loader_options(std::int64_t start_step) const {
           .whole_epochs = config.schedule.epochs > 0,
           .threads = static_cast<int>(keys.threads),
           .prefetch = keys.prefetch,
-          .start_step = start_step};
+          .start_step = start_step,
+          .repeats = keys.repeats};
 }
 
 std::unique_ptr<Assembly> assemble(const RunConfig& config, AssembleFor what) {
@@ -111,13 +120,15 @@ std::unique_ptr<Assembly> assemble_for(const std::filesystem::path& checkpoint,
 }
 
 std::unique_ptr<Assembly> load_checkpoint(const std::filesystem::path& checkpoint, AssembleFor what,
-                                          const std::vector<std::string>& sets) {
+                                          const std::vector<std::string>& sets,
+                                          WeightKind weights) {
   CheckpointState state = read_state(checkpoint);
   const RunConfig config =
       sets.empty() ? state.config
                    : parse_config(to_json(state.config), checkpoint.string() + " config", sets);
   auto parts = assemble_for(checkpoint, config, what);
   load_model(checkpoint, parts->visit());
+  if (weights == WeightKind::average) load_averages(checkpoint, parts->visit());
   model::refresh_products(parts->ctx, *parts->model);
   return parts;
 }

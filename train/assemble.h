@@ -15,7 +15,8 @@ namespace orchid::train {
 
 /// The parts of a run, made from its configuration; the one place that knows how.
 struct Assembly {
-  RunConfig config;  ///< with schedule.steps as schedule.epochs means them, where those are given
+  /// With schedule.steps as schedule.epochs means them, and the names of the data's classes.
+  RunConfig config;
   Context ctx;
   std::unique_ptr<Task> task = nullptr;
   std::unique_ptr<model::Model> model = nullptr;
@@ -24,7 +25,11 @@ struct Assembly {
   VisitModel visit() {
     return [this](const model::Visitor& visitor) { model->visit("", visitor); };
   }
-  std::int64_t length() const { return loading_of(config.data).length; }  ///< of a sample
+  std::int64_t length() const { return length_of(config); }  ///< positions of a sample
+  bool pictures() const { return std::holds_alternative<data::ImageDataOptions>(config.data); }
+  /// What the pace of a run is counted in.
+  const char* unit() const { return pictures() ? "images" : "tokens"; }
+  const char* pace_key() const { return pictures() ? "samples_per_s" : "tokens_per_s"; }
   EvaluationOptions evaluation_options() const;
   data::LoaderOptions loader_options(std::int64_t start_step) const;
 };
@@ -44,9 +49,13 @@ std::unique_ptr<Assembly> assemble(const RunConfig&, AssembleFor);
 std::unique_ptr<Assembly> assemble_for(const std::filesystem::path& checkpoint, const RunConfig&,
                                        AssembleFor);
 
+/// A run's weights as they were trained, or their moving average.
+enum class WeightKind { trained, average };
+
 /// The model of a checkpoint with its values, and with the validation data for `evaluation`.
 /// `sets` change its configuration first.
 std::unique_ptr<Assembly> load_checkpoint(const std::filesystem::path& checkpoint, AssembleFor,
-                                          const std::vector<std::string>& sets);
+                                          const std::vector<std::string>& sets,
+                                          WeightKind weights = WeightKind::trained);
 
 }  // namespace orchid::train

@@ -3,6 +3,7 @@
 #include "train/assemble.h"
 #include "train/cli.h"
 #include "train/evaluation.h"
+#include "train/log/console.h"
 #include "train/log/json_writer.h"
 #include "train/signals.h"
 #include "train/train.h"
@@ -26,12 +27,16 @@ int run_train(TrainOptions options) {
 struct EvaluateOptions {
   std::string path;
   std::vector<std::string> sets;
+  bool ema = false;
   bool json = false;
 };
 
 int run_evaluate(const EvaluateOptions& options) {
   const std::filesystem::path checkpoint = find_checkpoint(options.path);
-  const auto parts = load_checkpoint(checkpoint, AssembleFor::evaluation, options.sets);
+  const auto parts = load_checkpoint(checkpoint, AssembleFor::evaluation, options.sets,
+                                     options.ema ? WeightKind::average : WeightKind::trained);
+  Console console;
+  for (const std::string& note : parts->data.notes) console.note(note);
   JsonWriter json(2);
   json.begin_object().member("checkpoint", checkpoint.string());
   std::string text = checkpoint.string();
@@ -47,8 +52,10 @@ int run_evaluate(const EvaluateOptions& options) {
     for (const auto& [key, value] : result.metrics) figure(key, value);
     const std::string prefix = set.name == "valid" ? "" : set.name + "_";
     json.member(prefix + "targets", result.targets).member(prefix + "samples", result.samples);
-    json.member(prefix + "tokens", result.tokens).member(prefix + "seconds", result.seconds);
+    if (!parts->pictures()) json.member(prefix + "tokens", result.tokens);
+    json.member(prefix + "seconds", result.seconds);
   }
+  for (const std::string& note : parts->data.late_notes->take()) console.note(note);
   print_answer(options.json, json.end_object().text(), text);
   return 0;
 }
@@ -79,6 +86,7 @@ void add_evaluate(CLI::App& app, Action& action) {
   verb->add_option("path", options->path, "run directory (its newest checkpoint) or checkpoint")
       ->required();
   add_sets(verb, options->sets);
+  verb->add_flag("--ema", options->ema, "the moving average of the weights instead of them");
   verb->add_flag("--json", options->json, "print JSON");
   verb->footer(examples({"orchid evaluate runs/quickstart",
                          "orchid evaluate runs/quickstart/checkpoints/step-00000600 --json"}));

@@ -1,7 +1,9 @@
 #include "train/datasets.h"
 
 #include <sstream>
+#include <utility>
 
+#include "data/image/images.h"
 #include "data/text/mlm.h"
 
 namespace orchid::train {
@@ -90,7 +92,43 @@ OpenedData open(const GlueDataConfig& glue, const RunConfig& config, OpenFor wha
   return opened;
 }
 
+/// Names the damaged pictures of a set as they are met.
+std::unique_ptr<data::Dataset> watched(std::unique_ptr<data::ImageDataset> set,
+                                       const std::shared_ptr<LateNotes>& notes) {
+  if (set) set->on_damaged([notes](const std::string& line) { notes->add(line); });
+  return set;
+}
+
+OpenedData open(const data::ImageDataOptions& images, const RunConfig& config, OpenFor what,
+                const std::string&) {
+  const auto& task = std::get<ImageClassificationTaskConfig>(config.task);
+  data::OpenedImages sets = with_context("data", [&] {
+    return data::open_image_data(images, config.seed, what == OpenFor::training, task.labels);
+  });
+  const std::string& origin = images.train;
+  ORCHID_CHECK_USAGE(std::ssize(sets.classes) == task.classes, "task.classes: expected ",
+                     sets.classes.size(), ", the classes of ", origin, ", got ", task.classes);
+  OpenedData opened;
+  opened.classes = std::move(sets.classes);
+  opened.notes = std::move(sets.notes);
+  opened.train = watched(std::move(sets.train), opened.late_notes);
+  ORCHID_CHECK_USAGE(sets.valid || what == OpenFor::training, "data.valid: required, and missing");
+  if (sets.valid)
+    opened.valid.push_back({"valid", watched(std::move(sets.valid), opened.late_notes)});
+  return opened;
+}
+
 }  // namespace
+
+void LateNotes::add(const std::string& note) {
+  const std::lock_guard lock(mutex_);
+  notes_.push_back(note);
+}
+
+std::vector<std::string> LateNotes::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(notes_, {});
+}
 
 OpenedData open_data(const RunConfig& config, OpenFor what, const std::string& vocabulary) {
   return std::visit([&](const auto& data) { return open(data, config, what, vocabulary); },
@@ -116,12 +154,21 @@ data::Vocabulary vocabulary_of(const std::string& text, const std::string& origi
   return data::Vocabulary(std::move(pieces), origin);
 }
 
+std::int64_t length_of(const RunConfig& config) {
+  if (const auto* text = std::get_if<TextShardsConfig>(&config.data)) return text->length;
+  if (const auto* glue = std::get_if<GlueDataConfig>(&config.data)) return glue->length;
+  return std::get<model::VitConfig>(config.model).length();
+}
+
 LoadingKeys loading_of(const DataConfig& config) {
-  return std::visit(
+  LoadingKeys keys = std::visit(
       [](const auto& data) {
-        return LoadingKeys{data.length, data.threads, data.prefetch, data.shuffle};
+        return LoadingKeys{data.threads, data.prefetch, data.shuffle};
       },
       config);
+  if (const auto* images = std::get_if<data::ImageDataOptions>(&config))
+    keys.repeats = images->repeats;
+  return keys;
 }
 
 }  // namespace orchid::train

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,27 @@ struct EvaluationSet {
   std::unique_ptr<data::Dataset> dataset;
 };
 
+/// Messages from threads that prepare batches, until someone has time to show them.
+class LateNotes {
+ public:
+  void add(const std::string& note);
+  /// Those added since the last call.
+  std::vector<std::string> take();
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> notes_;
+};
+
 /// The data a configuration names.
 struct OpenedData {
   std::unique_ptr<data::Dataset> train;  ///< null unless asked for
   std::vector<EvaluationSet> valid;      ///< the first counts for the best checkpoint
   std::string vocabulary;                ///< content of vocab.txt
+  std::vector<std::string> classes;      ///< names by label; pictures only
   std::vector<std::string> notes;        ///< what was odd about the files
+  /// What turns out to be odd about them while they are read.
+  std::shared_ptr<LateNotes> late_notes = std::make_shared<LateNotes>();
 };
 
 enum class OpenFor { training, evaluation };
@@ -41,12 +57,15 @@ std::unique_ptr<data::LabelledText> open_unlabelled(const RunConfig&, const data
 /// The pieces of vocab.txt's content; `origin` names it in errors.
 data::Vocabulary vocabulary_of(const std::string& text, const std::string& origin);
 
-/// Tokens of a sample, and how samples are fetched.
+/// Positions of a sample in the network: its tokens, or the patches of a picture.
+std::int64_t length_of(const RunConfig&);
+
+/// How samples are fetched.
 struct LoadingKeys {
-  std::int64_t length = 0;
   std::int64_t threads = 0;
   std::int64_t prefetch = 0;
   bool shuffle = true;
+  std::int64_t repeats = 1;  ///< repeated augmentation
 };
 LoadingKeys loading_of(const DataConfig&);
 

@@ -66,7 +66,7 @@ Evaluation evaluate(Context& ctx, const model::Model& model, const Task& task,
     const TaskBatch on_device = to_device(ctx, task.prepare(ctx, batch));
     Tensor outputs = model.forward(ctx, on_device.input, tape);
     metrics->add(batch, outputs);
-    task.add_score(ctx, outputs, on_device.targets, false, sums);
+    task.add_score(ctx, outputs, on_device, false, sums);
     result.targets += targets;
     return true;
   });

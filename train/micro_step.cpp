@@ -6,14 +6,6 @@ namespace {
 /// Shapes that are recorded; more than these are run as they come.
 constexpr std::size_t kMostRecordings = 16;
 
-std::int64_t count_of(const Tensor& tensor) {
-  return tensor.defined() ? tensor.count() : -1;
-}
-
-void copy_if_defined(const Tensor& from, Tensor& to) {
-  if (from.defined()) copy(from, to);
-}
-
 }  // namespace
 
 MicroStep::MicroStep(Context& ctx, model::Model& model, const Task& task, std::uint64_t seed,
@@ -34,20 +26,23 @@ void MicroStep::run(const data::Batch& batch, std::uint64_t number) {
 
 void MicroStep::compute(const TaskBatch& batch, model::Tape tape) {
   Tensor outputs = model_.forward(ctx_, batch.input, tape);
-  task_.add_score(ctx_, outputs, batch.targets, true, sums_);
+  task_.add_score(ctx_, outputs, batch, true, sums_);
   model_.backward(ctx_, outputs, tape);
   ORCHID_CHECK(tape.empty(), "trainer: backward left entries on the tape");
 }
 
-void MicroStep::run_recorded(const TaskBatch& batch, std::uint64_t number) {
-  const model::Input& from = batch.input;
-  const Shape& ids = from.ids.shape();
-  const Key key{ids[0],
-                ids[1],
-                count_of(from.segments),
-                count_of(from.mask),
-                count_of(from.rows),
-                batch.targets.count()};
+/// Rows of the batch, then the size of each tensor, -1 for none: the rest of the shapes is the same
+/// all through a run.
+MicroStep::Key MicroStep::key_of(TaskBatch& batch) {
+  const model::Input& input = batch.input;
+  Key key{(input.images.defined() ? input.images : input.ids).shape()[0]};
+  std::size_t i = 1;
+  for (const Tensor* tensor : batch.tensors()) key[i++] = tensor->defined() ? tensor->count() : -1;
+  return key;
+}
+
+void MicroStep::run_recorded(TaskBatch batch, std::uint64_t number) {
+  const Key key = key_of(batch);
   const bool seen = recordings_.contains(key);
   if (!seen && recordings_.size() == kMostRecordings) {
     const TaskBatch there = to_device(ctx_, batch);
@@ -60,11 +55,9 @@ void MicroStep::run_recorded(const TaskBatch& batch, std::uint64_t number) {
   if (!seen) {
     home = to_device(ctx_, batch);
   } else {
-    copy(from.ids, home.input.ids);
-    copy_if_defined(from.segments, home.input.segments);
-    copy_if_defined(from.mask, home.input.mask);
-    copy_if_defined(from.rows, home.input.rows);
-    copy(batch.targets, home.targets);
+    const auto from = batch.tensors(), to = home.tensors();
+    for (std::size_t i = 0; i < from.size(); ++i)
+      if (from[i]->defined()) copy(*from[i], *to[i]);
   }
   set_values(number_, {static_cast<double>(number)});
   const auto work = [&] { compute(home, model::Tape(seed_, number_)); };

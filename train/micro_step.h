@@ -31,10 +31,12 @@ class MicroStep {
     TaskBatch batch;
     std::unique_ptr<RecordedWork> work;
   };
-  using Key = std::array<std::int64_t, 6>;
+  using Key = std::array<std::int64_t, 9>;
+
+  static Key key_of(TaskBatch&);
 
   void compute(const TaskBatch&, model::Tape);
-  void run_recorded(const TaskBatch&, std::uint64_t number);
+  void run_recorded(TaskBatch, std::uint64_t number);
 
   Context& ctx_;
   model::Model& model_;

@@ -21,11 +21,14 @@ std::int64_t rows_of(const GlueDataConfig& glue) {
   const std::int64_t all = data::glue_part(data::glue_task(glue.task), "train").rows;
   return glue.train_rows > 0 ? std::min(glue.train_rows, all) : all;
 }
+std::int64_t rows_of(const data::ImageDataOptions&) {
+  return 0;
+}
 
 }  // namespace
 
 RunPlan plan_run(const RunConfig& config) {
-  const std::int64_t length = loading_of(config.data).length;
+  const std::int64_t length = length_of(config);
   const auto* mlm = std::get_if<MlmTaskConfig>(&config.task);
   const std::int64_t micro = std::min(config.batch.per_device, config.batch.global);
   const auto positions = static_cast<double>(micro * length);

@@ -15,7 +15,8 @@ void write_results(JsonWriter& json, const Trainer& trainer) {
   const Progress& progress = trainer.progress();
   if (trainer.last_metrics())
     for (const auto& [key, value] : trainer.last_metrics()->values)
-      for (const char* wanted : {"loss", "accuracy", "learning_rate", "grad_norm", "tokens_per_s"})
+      for (const char* wanted :
+           {"loss", "accuracy", "learning_rate", "grad_norm", "tokens_per_s", "samples_per_s"})
         if (key == wanted) json.member("train_" + key, value);
   if (progress.valid_loss) json.member("valid_loss", *progress.valid_loss);
   for (const auto& [name, value] : progress.figures) json.member(name, value);
@@ -56,7 +57,8 @@ std::string summary_json(const Assembly& parts, const Trainer& trainer, const st
   if (!error.empty()) json.member("error", error);
   json.member("step", progress.step).member("steps", parts.config.schedule.steps);
   write_results(json, trainer);
-  json.member("samples", progress.samples).member("tokens", progress.tokens);
+  json.member("samples", progress.samples);
+  if (!parts.pictures()) json.member("tokens", progress.tokens);
   json.member("skipped_steps", progress.skipped).member("elapsed_s", progress.elapsed_s);
   json.member("parameters", trainer.optimizer().parameter_count());
   json.member("seed", parts.config.seed).member("peak_bytes", peak_bytes(parts.ctx));

@@ -22,10 +22,13 @@ std::string state_after(Trainer::Outcome outcome) {
 }
 
 void describe_start(Console& console, const Assembly& parts, const Trainer& trainer) {
+  const std::string sample =
+      parts.pictures() ? str(parts.data.classes.size(), " classes, ", parts.length(), " patches")
+                       : str(parts.length(), " tokens");
   console.note(str(parts.config.name, ": ",
                    short_number(static_cast<double>(trainer.optimizer().parameter_count())),
                    " parameters, ", short_number(static_cast<double>(parts.data.train->size())),
-                   " training samples of ", parts.length(), " tokens, ", parts.ctx.threads(),
+                   " training samples of ", sample, ", ", parts.ctx.threads(),
                    parts.ctx.threads() == 1 ? " thread" : " threads"));
   for (const std::string& note : parts.data.notes) console.note(note);
 }

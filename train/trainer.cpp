@@ -65,7 +65,7 @@ bool graphs_wanted(const Assembly& parts) {
 Trainer::Trainer(Assembly& parts, RunOutput& output, const StoredCheckpoint* resume)
     : parts_(parts),
       output_(output),
-      optimizer_(parts.ctx, parts.config.optimizer, parts.visit()),
+      optimizer_(parts.ctx, parts.config.optimizer, parts.visit(), parts.config.ema),
       micro_step_(parts.ctx, *parts.model, *parts.task, parts.config.seed, graphs_wanted(parts)),
       results_(parts.ctx.zeros({kUnsettled, kResults}, DType::f64)),
       begin_(Clock::now()) {
@@ -117,6 +117,7 @@ bool Trainer::step() {
   const double seconds = seconds_since(begin);
   progress_.window.seconds += seconds;
   step_seconds_ += seconds;
+  show_notes();
   show_progress();
   return true;
 }
@@ -156,11 +157,9 @@ void Trainer::update(const Step& step) {
   const RunConfig& config = parts_.config;
   ORCHID_CHECK(step.targets > 0, "step ", step.number,
                ": no masked token in the whole batch; raise batch.global or task.mask_rate");
-  const std::int64_t unit = config.schedule.epochs > 0 ? 1 : config.batch.global;
-  const double factor =
-      schedule_factor(config.schedule, progress_.step * unit, config.schedule.steps * unit);
-  learning_rate_ = factor * config.optimizer.learning_rate;
-  optimizer_.update(parts_.ctx, micro_step_.sums(), factor, 1 / step.targets, config.clip_norm);
+  const ScheduledRate rate = scheduled_rate(config.schedule, progress_.step, config.batch.global);
+  learning_rate_ = rate.of(config.optimizer.learning_rate);
+  optimizer_.update(parts_.ctx, micro_step_.sums(), rate, 1 / step.targets, config.clip_norm);
   const std::int64_t row = std::ssize(unsettled_) * kResults;
   Tensor control = results_.slice(row, {ops::kControls});
   Tensor score = results_.slice(row + ops::kControls, {2});
@@ -212,35 +211,49 @@ void Trainer::settle(const Step& step, const double* results) {
   output_.console().note(what + "; the step is skipped");
 }
 
+void Trainer::show_notes() {
+  for (const std::string& note : parts_.data.late_notes->take()) output_.console().note(note);
+}
+
+double Trainer::pace(std::int64_t samples, std::int64_t tokens, double seconds) const {
+  return static_cast<double>(parts_.pictures() ? samples : tokens) / seconds;
+}
+
 void Trainer::show_progress() const {
-  std::int64_t tokens = progress_.window.tokens;
-  for (const Step& step : unsettled_) tokens += step.tokens;
-  const double tokens_per_s = static_cast<double>(tokens) / progress_.window.seconds;
-  output_.console().progress({progress_.step, *loss_, learning_rate_, tokens_per_s});
+  std::int64_t samples = progress_.window.samples, tokens = progress_.window.tokens;
+  for (const Step& step : unsettled_) {
+    samples += step.samples;
+    tokens += step.tokens;
+  }
+  output_.console().progress({progress_.step, *loss_, learning_rate_,
+                              pace(samples, tokens, progress_.window.seconds), parts_.unit()});
 }
 
 void Trainer::log_metrics() {
   settle();
   const Window& window = progress_.window;
-  const double tokens_per_s = static_cast<double>(window.tokens) / window.seconds;
+  const double per_s = pace(window.samples, window.tokens, window.seconds);
   MetricLine line{progress_.step, "train", {}};
   line.values = {{"loss", window.loss / window.targets}};
   if (parts_.task->counts_hits())
     line.values.emplace_back("accuracy", window.correct / window.targets);
-  const Metrics rest = {{"learning_rate", learning_rate_},
-                        {"grad_norm", grad_norm_},
-                        {"samples", static_cast<double>(progress_.samples)},
-                        {"tokens", static_cast<double>(progress_.tokens)},
-                        {"skipped", static_cast<double>(progress_.skipped)},
-                        {"tokens_per_s", tokens_per_s},
-                        {"data_wait_s", window.data_wait_s},
-                        {"elapsed_s", elapsed()}};
-  line.values.insert(line.values.end(), rest.begin(), rest.end());
+  line.values.insert(line.values.end(),
+                     {{"learning_rate", learning_rate_}, {"grad_norm", grad_norm_}});
+  add_counts(line);
+  line.values.insert(line.values.end(), {{"skipped", static_cast<double>(progress_.skipped)},
+                                         {parts_.pace_key(), per_s},
+                                         {"data_wait_s", window.data_wait_s},
+                                         {"elapsed_s", elapsed()}});
   output_.metrics(line);
   output_.console().report(
-      {progress_.step, window.loss / window.targets, learning_rate_, tokens_per_s});
+      {progress_.step, window.loss / window.targets, learning_rate_, per_s, parts_.unit()});
   last_metrics_ = std::move(line);
   progress_.window = {};
+}
+
+void Trainer::add_counts(MetricLine& line) const {
+  line.values.emplace_back("samples", static_cast<double>(progress_.samples));
+  if (!parts_.pictures()) line.values.emplace_back("tokens", static_cast<double>(progress_.tokens));
 }
 
 bool Trainer::evaluation_due() const {
@@ -254,15 +267,17 @@ bool Trainer::evaluation_due() const {
 bool Trainer::run_evaluation() {
   settle();
   Trace* const trace = std::exchange(parts_.ctx.trace, nullptr);  // it is of training steps alone
-  std::vector<Evaluation> results;
-  for (const EvaluationSet& set : parts_.data.valid) {
-    results.push_back(evaluate(parts_.ctx, *parts_.model, *parts_.task, *set.dataset,
-                               parts_.evaluation_options(), stop_requested));
-    if (!results.back().complete) break;
+  std::vector<NamedEvaluation> results;
+  bool complete = evaluate_sets("", results);
+  if (complete && optimizer_.averages()) {
+    optimizer_.lend(parts_.ctx, *parts_.model, Optimizer::Weights::averages);
+    complete = evaluate_sets("_ema", results);
+    optimizer_.lend(parts_.ctx, *parts_.model, Optimizer::Weights::values);
   }
   parts_.ctx.trace = trace;
-  if (!results.back().complete) return false;
-  const double loss = results.front().loss;
+  show_notes();
+  if (!complete) return false;
+  const double loss = results.front().second.loss;
   progress_.evaluated_step = progress_.step;
   progress_.valid_loss = loss;
   new_best_ = !progress_.best_valid_loss || loss < *progress_.best_valid_loss;
@@ -271,8 +286,17 @@ bool Trainer::run_evaluation() {
     progress_.best_step = progress_.step;
   }
   progress_.figures.clear();
-  for (std::size_t i = 0; i < results.size(); ++i)
-    log_evaluation(parts_.data.valid[i].name, results[i]);
+  for (const auto& [name, result] : results) log_evaluation(name, result);
+  return true;
+}
+
+bool Trainer::evaluate_sets(const std::string& suffix, std::vector<NamedEvaluation>& results) {
+  for (const EvaluationSet& set : parts_.data.valid) {
+    results.emplace_back(set.name + suffix,
+                         evaluate(parts_.ctx, *parts_.model, *parts_.task, *set.dataset,
+                                  parts_.evaluation_options(), stop_requested));
+    if (!results.back().second.complete) return false;
+  }
   return true;
 }
 
@@ -288,12 +312,10 @@ void Trainer::log_evaluation(const std::string& name, const Evaluation& result) 
     line.values.emplace_back(key, value);
     figures += str(", ", key, " ", value);
   }
-  const Metrics rest = {{"targets", static_cast<double>(result.targets)},
-                        {"samples", static_cast<double>(progress_.samples)},
-                        {"tokens", static_cast<double>(progress_.tokens)},
-                        {"tokens_per_s", static_cast<double>(result.tokens) / result.seconds},
-                        {"elapsed_s", elapsed()}};
-  line.values.insert(line.values.end(), rest.begin(), rest.end());
+  line.values.emplace_back("targets", static_cast<double>(result.targets));
+  add_counts(line);
+  const double per_s = pace(result.samples, result.tokens, result.seconds);
+  line.values.insert(line.values.end(), {{parts_.pace_key(), per_s}, {"elapsed_s", elapsed()}});
   output_.metrics(line);
   output_.console().note(str("step ", progress_.step, ": ", name, " loss ", result.loss, figures,
                              first && new_best_ ? "; the best so far" : ""));

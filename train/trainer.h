@@ -54,11 +54,19 @@ class Trainer {
   void settle();
   void settle(const Step&, const double* results);
   bool settle_now() const;
+  /// What the data had to say since the last time.
+  void show_notes();
   void show_progress() const;
+  /// Tokens a second, or pictures.
+  double pace(std::int64_t samples, std::int64_t tokens, double seconds) const;
   void log_metrics();
+  void add_counts(MetricLine&) const;
   bool evaluation_due() const;
   /// False: a signal came before the end.
   bool run_evaluation();
+  using NamedEvaluation = std::pair<std::string, Evaluation>;
+  /// Of every set, as <name><suffix>; false: a signal came before the end.
+  bool evaluate_sets(const std::string& suffix, std::vector<NamedEvaluation>& results);
   void log_evaluation(const std::string& set, const Evaluation&);
   bool checkpoint_due() const;
   void save();

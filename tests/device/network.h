@@ -99,7 +99,7 @@ class Network {
   }
   train::Score step(const data::Batch& batch, std::uint64_t number) {
     const train::Score score = gradients(batch, number);
-    optimizer_.update(ctx_, micro_.sums(), 1, 1 / score.targets, 1);
+    optimizer_.update(ctx_, micro_.sums(), {}, 1 / score.targets, 1);
     return score;
   }
 

@@ -40,7 +40,7 @@ void set(Tensor& tensor, const Array& values) {
 /// One update without clipping, with a finite loss.
 void update(Optimizer& optimizer, Context& ctx, double factor, double mean = 1) {
   const Tensor score = upload(ctx, Array{1, 0}, {2}, DType::f64);
-  optimizer.update(ctx, score, factor, mean, 0);
+  optimizer.update(ctx, score, {factor, 0}, mean, 0);
 }
 
 double control(const Optimizer& optimizer, ops::Control what) {

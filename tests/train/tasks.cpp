@@ -21,7 +21,7 @@ Array scored(const Task& task, Tensor& outputs, const Tensor& targets, bool grad
              const Array& start = {0, 0}) {
   Context& ctx = context_of(outputs.dtype());
   Tensor sums = upload(ctx, start, {2}, DType::f64);
-  task.add_score(ctx, outputs, targets, gradient, sums);
+  task.add_score(ctx, outputs, {{}, targets}, gradient, sums);
   return download(sums);
 }
 

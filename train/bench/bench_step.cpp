@@ -67,7 +67,7 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
   StepResult result;
   result.config = config.name;
   result.batch = config.batch.per_device;
-  result.length = loading_of(config.data).length;
+  result.length = length_of(config);
   result.device = str(ctx.device());
   result.precision = name_of(ctx.compute());
   result.threads = ctx.threads();
@@ -79,7 +79,7 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
     optimizer.zero_grad(ctx);
     micro.sums().memory()->zero(micro.sums().raw(), micro.sums().bytes());
     micro.run(batch, steps++);
-    optimizer.update(ctx, micro.sums(), 1, mean, 1);
+    optimizer.update(ctx, micro.sums(), {}, mean, 1);
   };
   const bool record = result.device != "cpu" && config.cuda_graphs == CudaGraphs::automatic;
   MicroStep fast(ctx, *network, *task, config.seed, record);

@@ -33,6 +33,13 @@ std::vector<NamedTensor> optimizer_tensors(const Optimizer& optimizer) {
   return tensors;
 }
 
+std::vector<NamedTensor> average_tensors(const Optimizer& optimizer) {
+  std::vector<NamedTensor> tensors;
+  for (std::size_t i = 0; i < optimizer.parameters().size(); ++i)
+    tensors.push_back({optimizer.parameters()[i].path, optimizer.average(i)});
+  return tensors;
+}
+
 void load_tensors(const fs::path& path, std::vector<NamedTensor> tensors) {
   const SafetensorsFile file = SafetensorsFile::open(path);
   for (NamedTensor& named : tensors) file.read(named.name, named.tensor);
@@ -56,6 +63,9 @@ std::map<std::string, WrittenFile> write_checkpoint_files(const fs::path& direct
   files[kModelFile] = write_safetensors(directory / kModelFile, model_tensors(visit), metadata);
   files[kOptimizerFile] =
       write_safetensors(directory / kOptimizerFile, optimizer_tensors(optimizer), metadata);
+  if (optimizer.averages())
+    files[kAveragesFile] =
+        write_safetensors(directory / kAveragesFile, average_tensors(optimizer), metadata);
   if (!vocabulary.empty()) {
     data::write_file(directory / kVocabularyFile, vocabulary);
     files[kVocabularyFile] = {vocabulary.size(), data::checksum(vocabulary)};
@@ -94,6 +104,18 @@ LoadReport load_matching(const fs::path& checkpoint, const VisitModel& visit,
 
 void load_optimizer(const fs::path& checkpoint, const Optimizer& optimizer) {
   load_tensors(checkpoint / kOptimizerFile, optimizer_tensors(optimizer));
+  if (optimizer.averages()) load_tensors(checkpoint / kAveragesFile, average_tensors(optimizer));
+}
+
+void load_averages(const fs::path& checkpoint, const VisitModel& visit) {
+  ORCHID_CHECK_USAGE(fs::exists(checkpoint / kAveragesFile), checkpoint.string(),
+                     ": no moving average of the weights in it; a run keeps one with ema.decay");
+  std::vector<NamedTensor> tensors;
+  visit({[&](const std::string& path, model::Parameter& parameter) {
+           tensors.push_back({path, parameter.value});
+         },
+         nullptr});
+  load_tensors(checkpoint / kAveragesFile, std::move(tensors));
 }
 
 void verify_checkpoint(const fs::path& checkpoint) {

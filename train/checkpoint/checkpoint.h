@@ -14,7 +14,8 @@ namespace orchid::train {
 /// Shows a visitor every parameter and buffer of a model.
 using VisitModel = std::function<void(const model::Visitor&)>;
 
-/// Writes model.safetensors, optimizer.safetensors and vocab.txt (if `vocabulary` is not empty).
+/// Writes model.safetensors, optimizer.safetensors, ema.safetensors (where averages are kept) and
+/// vocab.txt (if `vocabulary` is not empty).
 std::map<std::string, WrittenFile> write_checkpoint_files(const std::filesystem::path& directory,
                                                           const VisitModel&, const Optimizer&,
                                                           std::int64_t step,
@@ -36,7 +37,11 @@ struct LoadReport {
 LoadReport load_matching(const std::filesystem::path& checkpoint, const VisitModel&,
                          const std::vector<std::string>& fresh);
 
+/// Moments, and the averages where the optimizer keeps them.
 void load_optimizer(const std::filesystem::path& checkpoint, const Optimizer&);
+
+/// Moving averages of the parameters into the parameters. A usage Error where there are none.
+void load_averages(const std::filesystem::path& checkpoint, const VisitModel&);
 
 /// Reads all files and compares checksums; throws an input_data Error naming the damaged file.
 void verify_checkpoint(const std::filesystem::path& checkpoint);

@@ -54,6 +54,7 @@ struct CheckpointState {
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
+constexpr const char* kAveragesFile = "ema.safetensors";
 constexpr const char* kVocabularyFile = "vocab.txt";
 
 std::string to_json(const CheckpointState&);

@@ -4,6 +4,8 @@
 #include <string>
 #include <variant>
 
+#include "data/image/options.h"
+
 namespace orchid::train {
 
 // In the pattern of model/config.h: what it learns from.
@@ -54,6 +56,6 @@ struct GlueDataConfig {
     field("prefetch", self.prefetch, "batches kept ready");
   }
 };
-using DataConfig = std::variant<TextShardsConfig, GlueDataConfig>;
+using DataConfig = std::variant<TextShardsConfig, GlueDataConfig, data::ImageDataOptions>;
 
 }  // namespace orchid::train

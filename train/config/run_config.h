@@ -26,6 +26,7 @@ struct RunConfig {
   InitConfig init;
   OptimizerConfig optimizer;
   ScheduleConfig schedule;
+  EmaConfig ema;
   BatchConfig batch;
   double clip_norm = 1.0;
   NonFinitePolicy nonfinite = NonFinitePolicy::skip;
@@ -55,6 +56,7 @@ struct RunConfig {
     field("init", self.init, "what the parameters start from");
     field("optimizer", self.optimizer, "how parameters are updated");
     field("schedule", self.schedule, "length of the run and course of the learning rate");
+    field("ema", self.ema, "a moving average of the weights");
     field("batch", self.batch, "samples of a step");
     field("clip_norm", self.clip_norm, "largest L2 norm of the gradient; 0: no clipping");
     field("nonfinite", self.nonfinite,

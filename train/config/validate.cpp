@@ -9,6 +9,7 @@ namespace orchid::train {
 namespace {
 
 constexpr std::int64_t kLargestBatch = std::int64_t{1} << 24;
+constexpr std::int64_t kMostClasses = 1 << 15;
 constexpr std::int64_t kMostEpochs = std::int64_t{1} << 20;  // times the steps of one: no overflow
 
 void at_least(const char* key, std::int64_t value, std::int64_t least) {
@@ -73,6 +74,37 @@ void check_task(const RegressionTaskConfig& task) {
   check_dropout(task.dropout);
 }
 
+void check_task(const ImageClassificationTaskConfig& task) {
+  at_least("task.classes", task.classes, 2);
+  at_most("task.classes", task.classes, kMostClasses);
+  ORCHID_CHECK_USAGE(task.labels.empty() || std::ssize(task.labels) == task.classes,
+                     "task.labels: expected ", task.classes, ", as task.classes says, got ",
+                     task.labels.size());
+  ORCHID_CHECK_USAGE(task.label_smoothing >= 0 && task.label_smoothing < 1,
+                     "task.label_smoothing: expected a number in [0, 1), got ",
+                     task.label_smoothing);
+}
+
+template <class... Alternatives>
+const char* type_of(const std::variant<Alternatives...>& chosen) {
+  return std::visit([](const auto& is) { return std::decay_t<decltype(is)>::type; }, chosen);
+}
+
+/// The kind of network that reads such data.
+template <class Model>
+const Model& model_for(const char* data, const RunConfig& config) {
+  const auto* model = std::get_if<Model>(&config.model);
+  ORCHID_CHECK_USAGE(model, "model.type: data.type ", data, " needs ", Model::type, ", got ",
+                     type_of(config.model));
+  return *model;
+}
+
+void check_length(const char* data, std::int64_t length, const RunConfig& config) {
+  const std::int64_t most = model_for<model::BertConfig>(data, config).length;
+  ORCHID_CHECK_USAGE(length <= most, "data.length: expected at most model.length = ", most,
+                     ", got ", length);
+}
+
 void check_loading(std::int64_t length, std::int64_t threads, std::int64_t prefetch) {
   at_least("data.length", length, 1);
   at_least("data.threads", threads, 0);
@@ -86,6 +118,7 @@ void check_data(const TextShardsConfig& data, const RunConfig& config) {
   ORCHID_CHECK_USAGE(std::holds_alternative<MlmTaskConfig>(config.task),
                      "task.type: data.type text_shards has no labels: expected mlm");
   check_loading(data.length, data.threads, data.prefetch);
+  check_length(data.type, data.length, config);
 }
 
 /// What the labels of a task of GLUE ask of `task`. Where a `glue` section makes the runs, it also
@@ -93,6 +126,7 @@ void check_data(const TextShardsConfig& data, const RunConfig& config) {
 void check_data(const GlueDataConfig& data, const RunConfig& config) {
   ORCHID_CHECK_USAGE(!data.directory.empty(), "data.directory: required, and missing");
   check_loading(data.length, data.threads, data.prefetch);
+  check_length(data.type, data.length, config);
   at_least("data.train_rows", data.train_rows, 0);
   if (config.glue) return;
   ORCHID_CHECK_USAGE(!data.task.empty(), "data.task: required, and missing");
@@ -104,6 +138,22 @@ void check_data(const GlueDataConfig& data, const RunConfig& config) {
                      "task: data.task ", data.task,
                      classes == 0 ? " needs type regression"
                                   : str(" needs type classification with ", classes, " classes"));
+}
+
+/// Pictures of the size that the network takes.
+void check_data(const data::ImageDataOptions& data, const RunConfig& config) {
+  ORCHID_CHECK_USAGE(!data.train.empty(), "data.train: required, and missing");
+  with_context("data", [&] { data::validate(data); });
+  ORCHID_CHECK_USAGE(std::holds_alternative<ImageClassificationTaskConfig>(config.task),
+                     "task.type: data.type images needs image_classification, got ",
+                     type_of(config.task));
+  const auto& vit = model_for<model::VitConfig>(data.type, config);
+  ORCHID_CHECK_USAGE(vit.image_size == data.size,
+                     "model.image_size: expected data.size = ", data.size, ", got ",
+                     vit.image_size);
+  ORCHID_CHECK_USAGE(vit.channels == data.channels,
+                     "model.channels: expected data.channels = ", data.channels, ", got ",
+                     vit.channels);
 }
 
 void check_glue(const RunConfig& config) {
@@ -152,6 +202,9 @@ void check_optimizer(const OptimizerConfig& optimizer) {
                        beta);
   ORCHID_CHECK_USAGE(optimizer.epsilon > 0 && optimizer.epsilon < 1,
                      "optimizer.epsilon: expected a number in (0, 1), got ", optimizer.epsilon);
+  ORCHID_CHECK_USAGE(optimizer.layer_decay > 0 && optimizer.layer_decay <= 1,
+                     "optimizer.layer_decay: expected a number in (0, 1], got ",
+                     optimizer.layer_decay);
   for (std::size_t i = 0; i < optimizer.groups.size(); ++i) {
     const OptimizerGroupConfig& group = optimizer.groups[i];
     const std::string path = str("optimizer.groups.", i);
@@ -161,6 +214,18 @@ void check_optimizer(const OptimizerConfig& optimizer) {
   }
 }
 
+void check_rates(const ScheduleConfig& schedule) {
+  ORCHID_CHECK_USAGE(schedule.epochs > 0,
+                     "schedule.epochs: required by schedule.type cosine_to_rate, and missing");
+  const auto epochs = static_cast<double>(schedule.epochs);
+  const std::string range = str("[0, schedule.epochs = ", schedule.epochs, "]");
+  in_range("schedule.warmup_epochs", schedule.warmup_epochs, 0, epochs, range.c_str());
+  at_least("schedule.cooldown_epochs", schedule.cooldown_epochs, 0);
+  at_most("schedule.cooldown_epochs", schedule.cooldown_epochs, schedule.epochs - 1);
+  not_negative("schedule.warmup_rate", schedule.warmup_rate);
+  not_negative("schedule.final_rate", schedule.final_rate);
+}
+
 void check_schedule(const ScheduleConfig& schedule, const BatchConfig& batch) {
   at_least("schedule.steps", schedule.steps, 1);
   at_most("schedule.steps", schedule.steps, std::int64_t{1} << 32);
@@ -168,6 +233,7 @@ void check_schedule(const ScheduleConfig& schedule, const BatchConfig& batch) {
   at_most("schedule.epochs", schedule.epochs, kMostEpochs);
   in_range("schedule.warmup_fraction", schedule.warmup_fraction, 0, 1, "[0, 1]");
   in_range("schedule.final_fraction", schedule.final_fraction, 0, 1, "[0, 1]");
+  if (schedule.type == ScheduleKind::cosine_to_rate) check_rates(schedule);
   at_least("batch.global", batch.global, 1);
   at_most("batch.global", batch.global, kLargestBatch);
   at_least("batch.per_device", batch.per_device, 1);
@@ -182,20 +248,14 @@ void check_cadence(const RunConfig& config) {
   at_least("checkpoint.keep", config.checkpoint.keep, 1);
 }
 
-void check_length(const model::BertConfig& bert, std::int64_t length) {
-  ORCHID_CHECK_USAGE(length <= bert.length,
-                     "data.length: expected at most model.length = ", bert.length, ", got ",
-                     length);
-}
-
-/// Pictures have no length.
-void check_length(const model::VitConfig&, std::int64_t) {}
-
 bool has_validation(const TextShardsConfig& data) {
   return !data.valid.empty();
 }
 bool has_validation(const GlueDataConfig&) {
   return true;
+}
+bool has_validation(const data::ImageDataOptions& data) {
+  return !data.valid.empty() || data.valid_fraction > 0;
 }
 
 }  // namespace
@@ -209,10 +269,10 @@ void validate(const RunConfig& config) {
   std::visit([&](const auto& data) { check_data(data, config); }, config.data);
   check_optimizer(config.optimizer);
   check_schedule(config.schedule, config.batch);
+  ORCHID_CHECK_USAGE(config.ema.decay >= 0 && config.ema.decay < 1,
+                     "ema.decay: expected a number in [0, 1), got ", config.ema.decay);
   not_negative("clip_norm", config.clip_norm);
   check_cadence(config);
-  std::visit([](const auto& model, const auto& data) { check_length(model, data.length); },
-             config.model, config.data);
   ORCHID_CHECK_USAGE(
       !config.checkpoint.best ||
           std::visit([](const auto& data) { return has_validation(data); }, config.data),

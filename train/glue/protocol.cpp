@@ -27,12 +27,11 @@ TaskConfig task_config(const data::GlueTask& set, model::Pooling pooling, double
                                   dropout};
 }
 
-double dropout_of(const MlmTaskConfig&) {
-  return ClassificationTaskConfig{}.dropout;
-}
+/// That of the template's task, where it has one.
 template <class Task>
 double dropout_of(const Task& task) {
-  return task.dropout;
+  if constexpr (requires { task.dropout; }) return task.dropout;
+  return ClassificationTaskConfig{}.dropout;
 }
 
 /// The template with what the recipe of a task says.

@@ -53,9 +53,9 @@ std::string Console::text_of(const Status& status) const {
   const std::chrono::duration<double> elapsed = Clock::now() - begin_;
   const auto done = static_cast<double>(status.step - first_step_);
   const double left = elapsed.count() / done * static_cast<double>(steps_ - status.step);
-  return format("step %lld/%lld  loss %.4f  lr %.2e  %s tokens/s  %s left",
+  return format("step %lld/%lld  loss %.4f  lr %.2e  %s %s/s  %s left",
                 static_cast<long long>(status.step), static_cast<long long>(steps_), status.loss,
-                status.learning_rate, short_number(status.tokens_per_s).c_str(),
+                status.learning_rate, short_number(status.per_s).c_str(), status.unit,
                 duration_text(left).c_str());
 }
 

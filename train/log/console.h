@@ -26,7 +26,8 @@ class Console {
     std::int64_t step = 0;
     double loss = 0;
     double learning_rate = 0;
-    double tokens_per_s = 0;
+    double per_s = 0;  ///< of what `unit` says
+    const char* unit = "tokens";
   };
   /// After each step. A terminal is rewritten ten times a second; elsewhere nothing happens.
   void progress(const Status&);

@@ -1,6 +1,8 @@
 #include "train/optim/optimizer.h"
 
 #include <algorithm>
+#include <cmath>
+#include <string_view>
 
 #include "kernels/ops/adamw.h"
 #include "kernels/ops/arithmetic.h"
@@ -16,11 +18,26 @@ std::int64_t aligned(std::int64_t count) {
   return (count + kAlignment - 1) / kAlignment * kAlignment;
 }
 
+/// Number of the encoder block a parameter belongs to; -1: of none.
+std::int64_t block_of(const std::string& path) {
+  constexpr std::string_view kBlocks = "encoder.layers.";
+  const std::size_t at = path.find(kBlocks);
+  if (at == std::string::npos) return -1;
+  return std::stoll(path.substr(at + kBlocks.size()));
+}
+
+/// What is trained after the blocks: it keeps its rate.
+bool after_blocks(const std::string& path) {
+  return path.starts_with("head.") || path.starts_with("encoder.norm") || path.starts_with("norm.");
+}
+
 }  // namespace
 
-Optimizer::Optimizer(Context& ctx, const OptimizerConfig& config, const VisitParameters& visit)
-    : config_(config) {
+Optimizer::Optimizer(Context& ctx, const OptimizerConfig& config, const VisitParameters& visit,
+                     const EmaConfig& ema)
+    : config_(config), ema_(ema) {
   collect(visit);
+  if (config_.layer_decay != 1) decay_layers();
   build(ctx, visit);
 }
 
@@ -41,6 +58,19 @@ void Optimizer::collect(const VisitParameters& visit) {
          nullptr});
   ORCHID_CHECK(!parameters_.empty(), "optimizer: the model has no parameters");
   check_groups();
+}
+
+/// With N blocks: block i (from 0) has its rate times d^(N - i), what comes before the blocks
+/// d^(N + 1), what comes after them 1.
+void Optimizer::decay_layers() {
+  std::int64_t blocks = 0;
+  for (const OptimizedParameter& parameter : parameters_)
+    blocks = std::max(blocks, block_of(parameter.path) + 1);
+  for (OptimizedParameter& parameter : parameters_) {
+    const std::int64_t block = block_of(parameter.path);
+    if (block < 0 && after_blocks(parameter.path)) continue;
+    parameter.learning_rate *= std::pow(config_.layer_decay, static_cast<double>(blocks - block));
+  }
 }
 
 void Optimizer::check_groups() const {
@@ -69,6 +99,10 @@ void Optimizer::build(Context& ctx, const VisitParameters& visit) {
            ++index;
          },
          nullptr});
+  if (ema_.decay > 0) {
+    averages_ = ctx.empty({arena_count_}, ctx.accumulate());
+    restart_averages();
+  }
   build_ranges(ctx);
   control_ = ctx.zeros({ops::kControls}, DType::f64);
   updates_ = ctx.zeros({1}, DType::i64);
@@ -100,7 +134,7 @@ void Optimizer::zero_grad(Context& ctx) {
   run(ctx, ops::Fill{.y = grads_, .value = 0});
 }
 
-void Optimizer::update(Context& ctx, const Tensor& score, double factor, double mean,
+void Optimizer::update(Context& ctx, const Tensor& score, const ScheduledRate& rate, double mean,
                        double clip_norm) {
   Tensor sum = ctx.empty({1}, DType::f64);
   run(ctx, ops::SumOfSquares{.x = grads_, .result = sum});
@@ -118,11 +152,29 @@ void Optimizer::update(Context& ctx, const Tensor& score, double factor, double 
                       .control = control_,
                       .applied = updates_,
                       .product = products_,
-                      .rate = factor,
+                      .rate = rate.factor,
                       .beta1 = config_.betas[0],
                       .beta2 = config_.betas[1],
                       .epsilon = config_.epsilon,
-                      .decoupled = config_.type == OptimizerKind::decoupled_adamw});
+                      .decoupled = config_.type == OptimizerKind::decoupled_adamw,
+                      .offset = rate.offset});
+  if (!averages()) return;
+  run(ctx, ops::MovingAverage{.value = values_,
+                              .average = averages_,
+                              .control = control_,
+                              .applied = updates_,
+                              .decay = ema_.decay,
+                              .warmup = ema_.warmup});
+}
+
+void Optimizer::lend(Context& ctx, model::Model& model, Weights weights) const {
+  std::size_t index = 0;
+  model.visit("", {[&](const std::string&, model::Parameter& parameter) {
+                     parameter.value =
+                         slice(weights == Weights::values ? values_ : averages_, index++);
+                   },
+                   nullptr});
+  model::refresh_products(ctx, model);
 }
 
 void Optimizer::set_updates(std::int64_t updates) {

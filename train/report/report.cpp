@@ -26,6 +26,8 @@ std::vector<Chart> task_charts(const std::string& task) {
             {"accuracy", "accuracy"},
             {"f1", "F1"},
             {"matthews", "Matthews correlation"}};
+  if (task == "image_classification")
+    return {{"loss", "loss (nats)"}, {"accuracy", "top-1 accuracy"}, {"top5", "top-5 accuracy"}};
   if (task == "regression")
     return {{"loss", "squared error"},
             {"pearson", "Pearson correlation"},
@@ -37,14 +39,16 @@ std::string charts(const Curves& curves, const std::string& task) {
   std::string all;
   for (const auto& [metric, title] : task_charts(task)) {
     std::vector<Series> series;
-    for (const auto& [split, name] : {std::pair{"train/", "train"}, std::pair{"valid/", "valid"},
-                                      std::pair{"valid_mismatched/", "mismatched"}})
+    for (const auto& [split, name] :
+         {std::pair{"train/", "train"}, std::pair{"valid/", "valid"},
+          std::pair{"valid_mismatched/", "mismatched"}, std::pair{"valid_ema/", "moving average"}})
       series.push_back(curve_of(curves, str(split, metric), name));
     all += svg_chart(title, std::move(series));
   }
   return all + svg_chart("learning rate", {curve_of(curves, "train/learning_rate", "")}) +
          svg_chart("norm of the gradient", {curve_of(curves, "train/grad_norm", "")}) +
-         svg_chart("tokens per second", {curve_of(curves, "train/tokens_per_s", "")});
+         svg_chart("tokens per second", {curve_of(curves, "train/tokens_per_s", "")}) +
+         svg_chart("images per second", {curve_of(curves, "train/samples_per_s", "")});
 }
 
 /// "task.type" of a config.json; empty without one.

@@ -12,9 +12,9 @@ class ClassificationTask final : public Task {
   model::HeadConfig head() const override;
   std::int64_t targets(const data::Batch& batch) const override { return batch.samples; }
   TaskBatch prepare(const Context&, const data::Batch&) const override;
-  void add_score(Context& ctx, Tensor& outputs, const Tensor& targets, bool gradient,
+  void add_score(Context& ctx, Tensor& outputs, const TaskBatch& batch, bool gradient,
                  Tensor& sums) const override {
-    add_cross_entropy(ctx, outputs, targets, gradient, sums);
+    add_cross_entropy(ctx, outputs, batch, gradient, sums);
   }
   /// accuracy; majority: the accuracy of always naming the commonest class; of two classes also f1
   /// (of class 1) and matthews.

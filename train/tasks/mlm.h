@@ -13,9 +13,9 @@ class MlmTask final : public Task {
   /// On a GPU the number of rows is rounded up with rows of -1, which count for nothing: then few
   /// shapes occur, whatever was masked.
   TaskBatch prepare(const Context&, const data::Batch&) const override;
-  void add_score(Context& ctx, Tensor& outputs, const Tensor& targets, bool gradient,
+  void add_score(Context& ctx, Tensor& outputs, const TaskBatch& batch, bool gradient,
                  Tensor& sums) const override {
-    add_cross_entropy(ctx, outputs, targets, gradient, sums);
+    add_cross_entropy(ctx, outputs, batch, gradient, sums);
   }
   /// accuracy: share of targets with the largest logit; unigram_entropy: of the targets' own
   /// frequencies, what knowing them alone gives.

@@ -33,10 +33,10 @@ TaskBatch RegressionTask::prepare(const Context&, const data::Batch& batch) cons
   return {pooled_input(batch, config_.pooling), batch.scores};
 }
 
-void RegressionTask::add_score(Context& ctx, Tensor& outputs, const Tensor& targets, bool gradient,
+void RegressionTask::add_score(Context& ctx, Tensor& outputs, const TaskBatch& batch, bool gradient,
                                Tensor& sums) const {
-  Tensor loss = ctx.empty({targets.count()}, DType::f64);
-  ops::SquaredError op{.x = outputs, .targets = targets, .loss = loss, .dx = {}};
+  Tensor loss = ctx.empty({batch.targets.count()}, DType::f64);
+  ops::SquaredError op{.x = outputs, .targets = batch.targets, .loss = loss, .dx = {}};
   if (gradient) op.dx = outputs;
   run(ctx, op);
   run(ctx, ops::AddScore{.loss = loss, .correct = {}, .sums = sums});

@@ -12,7 +12,7 @@ class RegressionTask final : public Task {
   model::HeadConfig head() const override;
   std::int64_t targets(const data::Batch& batch) const override { return batch.samples; }
   TaskBatch prepare(const Context&, const data::Batch&) const override;
-  void add_score(Context&, Tensor& outputs, const Tensor& targets, bool gradient,
+  void add_score(Context&, Tensor& outputs, const TaskBatch&, bool gradient,
                  Tensor& sums) const override;
   /// pearson and spearman correlation.
   std::unique_ptr<TaskMetrics> metrics() const override;

@@ -3,6 +3,7 @@
 #include "kernels/ops/arithmetic.h"
 #include "kernels/ops/cross_entropy.h"
 #include "train/tasks/classification.h"
+#include "train/tasks/image_classification.h"
 #include "train/tasks/mlm.h"
 #include "train/tasks/regression.h"
 
@@ -18,6 +19,9 @@ std::unique_ptr<Task> make(const ClassificationTaskConfig& config) {
 std::unique_ptr<Task> make(const RegressionTaskConfig& config) {
   return std::make_unique<RegressionTask>(config);
 }
+std::unique_ptr<Task> make(const ImageClassificationTaskConfig& config) {
+  return std::make_unique<ImageClassificationTask>(config);
+}
 
 }  // namespace
 
@@ -26,11 +30,9 @@ std::unique_ptr<Task> make_task(const TaskConfig& config) {
 }
 
 TaskBatch to_device(const Context& ctx, const TaskBatch& batch) {
-  const std::shared_ptr<Memory>& memory = ctx.memory();
-  const model::Input& input = batch.input;
-  return {{to_memory(input.ids, memory), to_memory(input.segments, memory),
-           to_memory(input.mask, memory), to_memory(input.rows, memory)},
-          to_memory(batch.targets, memory)};
+  TaskBatch result = batch;
+  for (Tensor* tensor : result.tensors()) *tensor = to_memory(*tensor, ctx.memory());
+  return result;
 }
 
 Score read_score(const Tensor& sums, double targets) {
@@ -51,7 +53,7 @@ Tensor padding_mask(const Tensor& lengths, std::int64_t length) {
 
 model::Input pooled_input(const data::Batch& batch, model::Pooling pooling) {
   const std::int64_t length = batch.inputs.shape()[1];
-  model::Input input{batch.inputs, batch.segments, padding_mask(batch.lengths, length), {}};
+  model::Input input{batch.inputs, batch.segments, padding_mask(batch.lengths, length), {}, {}};
   if (pooling == model::Pooling::first) {
     input.rows = Tensor::empty({batch.samples}, DType::i32, make_host_pool());
     auto* rows = input.rows.data<std::int32_t>();
@@ -61,12 +63,18 @@ model::Input pooled_input(const data::Batch& batch, model::Pooling pooling) {
   return input;
 }
 
-void add_cross_entropy(Context& ctx, Tensor& logits, const Tensor& targets, bool gradient,
-                       Tensor& sums) {
-  const std::int64_t count = targets.count();
+void add_cross_entropy(Context& ctx, Tensor& logits, const TaskBatch& batch, bool gradient,
+                       Tensor& sums, double smoothing) {
+  const std::int64_t count = batch.targets.count();
   Tensor loss = ctx.empty({count}, DType::f64), correct = ctx.empty({count}, DType::i32);
-  ops::CrossEntropy op{
-      .logits = logits, .targets = targets, .loss = loss, .correct = correct, .dlogits = {}};
+  ops::CrossEntropy op{.logits = logits,
+                       .targets = batch.targets,
+                       .loss = loss,
+                       .correct = correct,
+                       .dlogits = {},
+                       .partners = batch.partners,
+                       .shares = batch.shares,
+                       .smoothing = smoothing};
   if (gradient) op.dlogits = logits;
   run(ctx, op);
   run(ctx, ops::AddScore{.loss = loss, .correct = correct, .sums = sums});

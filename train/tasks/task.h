@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,7 +23,15 @@ struct Score {
 /// What the model reads of a batch, and what its outputs are held against.
 struct TaskBatch {
   model::Input input;
-  Tensor targets;  ///< one a row of the outputs
+  Tensor targets;     ///< one a row of the outputs
+  Tensor partners{};  ///< as data::Batch has them, like the next
+  Tensor shares{};
+
+  /// All of its tensors, in a fixed order; those it does not have are undefined.
+  std::array<Tensor*, 8> tensors() {
+    return {&input.ids,    &input.segments, &input.mask, &input.rows,
+            &input.images, &targets,        &partners,   &shares};
+  }
 };
 
 /// Named figures in the order they are shown.
@@ -48,9 +57,9 @@ class Task {
   virtual std::int64_t targets(const data::Batch&) const = 0;
   /// The batch in host memory as the model takes it.
   virtual TaskBatch prepare(const Context&, const data::Batch&) const = 0;
-  /// sums (2) f64 += {loss, hits} of the outputs at the targets. With `gradient` the outputs become
-  /// the gradient of the summed loss.
-  virtual void add_score(Context&, Tensor& outputs, const Tensor& targets, bool gradient,
+  /// sums (2) f64 += {loss, hits} of the outputs at the targets. With `gradient`, as in training,
+  /// the outputs become the gradient of the summed loss.
+  virtual void add_score(Context&, Tensor& outputs, const TaskBatch&, bool gradient,
                          Tensor& sums) const = 0;
   virtual std::unique_ptr<TaskMetrics> metrics() const = 0;
   /// Whether `hits` means something.
@@ -75,7 +84,8 @@ Tensor padding_mask(const Tensor& lengths, std::int64_t length);
 model::Input pooled_input(const data::Batch&, model::Pooling);
 
 /// add_score of a classification by cross entropy: logits (M, C), targets (M) i32, -1: none.
-void add_cross_entropy(Context&, Tensor& logits, const Tensor& targets, bool gradient,
-                       Tensor& sums);
+/// `smoothing`: share of each target that goes to all classes alike.
+void add_cross_entropy(Context&, Tensor& logits, const TaskBatch&, bool gradient, Tensor& sums,
+                       double smoothing = 0);
 
 }  // namespace orchid::train

@@ -1,0 +1,48 @@
+#include "train/tasks/class_metrics.h"
+
+#include <algorithm>
+
+namespace orchid::train {
+namespace {
+
+constexpr std::int64_t kTop = 5;
+
+/// Place of a class among all by its logit, from 0; of equal ones the first counts as larger.
+std::int64_t place_of(const double* logits, std::int64_t classes, std::int64_t of) {
+  std::int64_t place = 0;
+  for (std::int64_t c = 0; c < classes; ++c)
+    if (logits[c] > logits[of] || (logits[c] == logits[of] && c < of)) ++place;
+  return place;
+}
+
+}  // namespace
+
+ClassMetrics::ClassMetrics(std::int64_t classes, bool top5)
+    : counts_(static_cast<int>(classes)), top5_(top5 && classes > kTop) {}
+
+void ClassMetrics::add(const data::Batch& batch, const Tensor& outputs) {
+  const std::vector<double> logits = values_of(outputs);
+  const std::int64_t classes = outputs.shape().last();
+  const auto* truth = batch.targets.data<std::int32_t>();
+  for (std::int64_t row = 0; row < batch.samples; ++row) {
+    const double* first = logits.data() + row * classes;
+    const auto best = std::max_element(first, first + classes) - first;
+    counts_.add(static_cast<int>(best), truth[row]);
+    if (top5_ && place_of(first, classes, truth[row]) < kTop) ++in_top5_;
+  }
+}
+
+Metrics ClassMetrics::values(const Score&) const {
+  Metrics values = {{"accuracy", counts_.accuracy()}};
+  if (top5_)
+    values.emplace_back("top5",
+                        static_cast<double>(in_top5_) / static_cast<double>(counts_.total()));
+  values.emplace_back("majority", counts_.majority());
+  if (counts_.classes() == 2) {
+    values.emplace_back("f1", counts_.f1());
+    values.emplace_back("matthews", counts_.matthews());
+  }
+  return values;
+}
+
+}  // namespace orchid::train
