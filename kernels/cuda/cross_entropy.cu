@@ -1,6 +1,7 @@
 #include <cfloat>
 #include <climits>
 
+#include "kernels/cuda/device/reduce.cuh"
 #include "kernels/cuda/device/vector.cuh"
 #include "kernels/ops/cross_entropy.h"
 
@@ -67,8 +68,9 @@ inline __device__ Part joined_over_block(Part part) {
 }
 
 /// This thread's part of a row: its sum is scaled once a pack, where the pack has a larger element.
-template <class T, int V>
-__device__ Part part_of_row(const T* x, int width) {
+/// With kTotal the elements themselves are added to `total`.
+template <class T, int V, bool kTotal>
+__device__ Part part_of_row(const T* x, int width, float& total) {
   Part part;
   for (int c = static_cast<int>(threadIdx.x) * V; c < width; c += kBlock * V) {
     float values[V];
@@ -85,36 +87,81 @@ __device__ Part part_of_row(const T* x, int width) {
     if (part.largest > before) part.sum *= expf(before - part.largest);
 #pragma unroll
     for (int v = 0; v < V; ++v) part.sum += expf(values[v] - part.largest);
+    if constexpr (kTotal) {
+#pragma unroll
+      for (int v = 0; v < V; ++v) total += values[v];
+    }
   }
   return part;
 }
 
-/// One block a row. dlogits, which may be the logits, null: not wanted.
+/// The probabilities that the softmax is held against, beyond the one of the target.
+struct Mixture {
+  const std::int32_t* partners;  ///< null: none
+  const float* shares;
+  float smoothing;
+};
+
+/// The same for one row: q = weight at the target, other_weight at the partner, `everywhere` more.
+struct RowMixture {
+  int partner = -1;
+  float weight = 1, other_weight = 0, everywhere = 0;
+
+  RowMixture() = default;
+  __device__ RowMixture(const Mixture& q, std::int64_t row, int width)
+      : weight(1 - q.smoothing), everywhere(q.smoothing / static_cast<float>(width)) {
+    if (!q.partners) return;
+    partner = q.partners[row];
+    other_weight = weight * (1 - q.shares[row]);
+    weight *= q.shares[row];
+  }
+  __device__ float at(int c, int target) const {
+    return everywhere + (c == target ? weight : 0.0f) + (c == partner ? other_weight : 0.0f);
+  }
+};
+
+/// A row that does not count, by the whole block.
 template <class T, int V>
+__device__ void leave_out(int width, double* loss, std::int32_t* correct, T* dx) {
+  if (threadIdx.x == 0) {
+    *loss = 0;
+    *correct = 0;
+  }
+  if (!dx) return;
+  const float zeros[V] = {};
+  for (int c = static_cast<int>(threadIdx.x) * V; c < width; c += kBlock * V) store(dx + c, zeros);
+}
+
+/// One block a row. dlogits, which may be the logits, null: not wanted.
+template <class T, int V, bool kMixed>
 __global__ void __launch_bounds__(kBlock)
-    cross_entropy(const T* logits, const std::int32_t* targets, int width, double* loss,
-                  std::int32_t* correct, T* dlogits) {
+    cross_entropy(const T* logits, const std::int32_t* targets, Mixture mixture, int width,
+                  double* loss, std::int32_t* correct, T* dlogits) {
   const std::int64_t row = blockIdx.x;
   const T* const x = logits + row * width;
   T* const dx = dlogits ? dlogits + row * width : nullptr;
   const int target = targets[row];
-  if (target < 0) {  // the whole block
-    if (threadIdx.x == 0) {
-      loss[row] = 0;
-      correct[row] = 0;
-    }
-    if (!dx) return;
-    const float zeros[V] = {};
-    for (int c = static_cast<int>(threadIdx.x) * V; c < width; c += kBlock * V)
-      store(dx + c, zeros);
-    return;
-  }
+  if (target < 0) return leave_out<T, V>(width, loss + row, correct + row, dx);
+  RowMixture q;
+  if constexpr (kMixed) q = RowMixture(mixture, row, width);
   const float wanted = to_float(x[target]);
-  const Part all = joined_over_block(part_of_row<T, V>(x, width));
+  const float other = kMixed && q.partner >= 0 ? to_float(x[q.partner]) : 0.0f;
+  float total[1] = {};
+  const Part all = joined_over_block(part_of_row<T, V, kMixed>(x, width, total[0]));
+  if constexpr (kMixed) block_sum<kBlock>(total);
   if (threadIdx.x == 0) {
     // In double, once a row: a sum of many terms has a logarithm whose rounding would show.
-    loss[row] = log(static_cast<double>(all.sum)) +
-                (static_cast<double>(all.largest) - static_cast<double>(wanted));
+    const double largest = static_cast<double>(all.largest);
+    double above = largest - static_cast<double>(wanted);
+    if constexpr (kMixed) {
+      above *= static_cast<double>(q.weight);
+      if (q.partner >= 0)
+        above += static_cast<double>(q.other_weight) * (largest - static_cast<double>(other));
+      if (q.everywhere > 0)
+        above += static_cast<double>(q.everywhere) *
+                 (static_cast<double>(width) * largest - static_cast<double>(total[0]));
+    }
+    loss[row] = log(static_cast<double>(all.sum)) + above;
     correct[row] = all.first == target ? 1 : 0;
   }
   if (!dx) return;
@@ -124,9 +171,17 @@ __global__ void __launch_bounds__(kBlock)
     load(x + c, values);
 #pragma unroll
     for (int v = 0; v < V; ++v)
-      values[v] = expf(values[v] - all.largest) * factor - (c + v == target ? 1.0f : 0.0f);
+      values[v] = expf(values[v] - all.largest) * factor - (kMixed            ? q.at(c + v, target)
+                                                            : c + v == target ? 1.0f
+                                                                              : 0.0f);
     store(dx + c, values);
   }
+}
+
+/// The kernel of a call.
+template <class T, int V>
+auto kernel_for(bool mixed) {
+  return mixed ? cross_entropy<T, V, true> : cross_entropy<T, V, false>;
 }
 
 }  // namespace
@@ -135,6 +190,10 @@ void CrossEntropy::cuda(Context& ctx) const {
   const std::int64_t rows = logits->shape()[0], width = logits->shape()[1];
   if (rows == 0) return;
   ORCHID_CHECK(width < INT_MAX - kBlock * 8, name, ": logits: expected fewer classes, got ", width);
+  const bool mixed = partners.defined() || smoothing > 0;
+  const Mixture mixture{partners.defined() ? elements<std::int32_t>(*partners) : nullptr,
+                        shares.defined() ? elements<float>(*shares) : nullptr,
+                        static_cast<float>(smoothing)};
   dispatch_cuda_float(logits->dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* const in = elements<T>(*logits);
@@ -144,9 +203,9 @@ void CrossEntropy::cuda(Context& ctx) const {
             .block = kBlock,
             .stream = stream_of(ctx),
             .name = name},
-           vectors ? cross_entropy<T, kLanes<T>> : cross_entropy<T, 1>, in,
-           elements<std::int32_t>(*targets), static_cast<int>(width), elements<double>(*loss),
-           elements<std::int32_t>(*correct), gradient);
+           vectors ? kernel_for<T, kLanes<T>>(mixed) : kernel_for<T, 1>(mixed), in,
+           elements<std::int32_t>(*targets), mixture, static_cast<int>(width),
+           elements<double>(*loss), elements<std::int32_t>(*correct), gradient);
   });
 }
 

@@ -197,3 +197,145 @@ TEST_CASE("cross_entropy refuses targets that are no class", "[ops][cross_entrop
                   "cross_entropy: targets[1]: expected an index in [0, 3) or -1, got 3");
   require_error([&] { evaluate(three); }, "cross_entropy: targets: expected (2), got (3)");
 }
+
+TEST_CASE("cross_entropy of mixed and smoothed classes, and its gradient, also in place",
+          "[ops][cross_entropy]") {
+  const std::int64_t M = GENERATE(1, 5), V = GENERATE(2, 10, 17, 136);
+  const double smoothing = GENERATE(0.0, 0.1);
+  INFO("M " << M << ", V " << V << ", smoothing " << smoothing);
+  // Far from 0, as a classifier's logits may be: the loss sees differences alone.
+  Array logits = exact(scaled(random_array(M * V, 1), 6));
+  for (double& value : logits) value += 16;
+  logits = exact(logits);
+  reference::ClassMixture mixture{make_targets(M, V), make_targets(M, V), {}, smoothing};
+  // A partner that is the target, and shares of all, nothing and in between.
+  for (std::size_t row = 0; row < mixture.targets.size(); ++row) {
+    if (row % 3 != 2) mixture.partners[row] = static_cast<int>((mixture.targets[row] + 1) % V);
+    mixture.shares.push_back(std::vector{0.25, 1.0, 0.625, 0.0, 0.5}[row]);
+  }
+  const Array expected = mixture(logits);
+  const Array gradient = numeric_gradient(mixture, logits, Array(mixture.targets.size(), 1.0));
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
+    Tensor x = upload(ctx, logits, {M, V}), dx = poisoned(ctx, {M, V});
+    const Tensor t = upload_i32(ctx, mixture.targets, {M}),
+                 p = upload_i32(ctx, mixture.partners, {M});
+    const Tensor shares = upload(ctx, mixture.shares, {M}, DType::f32);
+    Result first(ctx, M), second(ctx, M), third(ctx, M);
+    const auto evaluate = [&](Result& result, OptionalOut dlogits) {
+      run(ctx, ops::CrossEntropy{.logits = x,
+                                 .targets = t,
+                                 .loss = result.loss,
+                                 .correct = result.correct,
+                                 .dlogits = dlogits,
+                                 .partners = p,
+                                 .shares = shares,
+                                 .smoothing = smoothing});
+    };
+    evaluate(first, dx);
+    evaluate(second, {});
+    const Array plain = download(first.correct);
+    evaluate(third, x);
+    check_close("loss", first.loss, expected, of_sums(dtype, tolerance));
+    check_close("loss without gradient", second.loss, download(first.loss), {0});
+    check_close("loss in place", third.loss, download(first.loss), {0});
+    check_close("dlogits", dx, gradient, for_numeric(tolerance));
+    check_equal("dlogits in logits", download(x), download(dx));
+    // Hits are those of the targets.
+    Tensor again = upload(ctx, logits, {M, V});
+    Result alone(ctx, M);
+    run(ctx, ops::CrossEntropy{.logits = again,
+                               .targets = t,
+                               .loss = alone.loss,
+                               .correct = alone.correct,
+                               .dlogits = {}});
+    check_equal("correct", plain, download(alone.correct));
+  });
+}
+
+TEST_CASE("cross_entropy smooths without partners, and leaves out mixed rows",
+          "[ops][cross_entropy]") {
+  const std::int64_t V = GENERATE(3, 16);
+  const Array logits = random_array(3 * V, 1);
+  const std::vector<int> targets{1, -1, 2}, partners{2, 0, 0};
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
+    const Tensor x = upload(ctx, logits, {3, V}), t = upload_i32(ctx, targets, {3});
+    Tensor dx = poisoned(ctx, {3, V});
+    Result result(ctx, 3);
+    reference::ClassMixture mixture{{1, 0, 2}, {1, 0, 2}, {1, 1, 1}, 0.25};
+    Array expected = mixture(logits);
+    expected[1] = 0;
+    run(ctx, ops::CrossEntropy{.logits = x,
+                               .targets = t,
+                               .loss = result.loss,
+                               .correct = result.correct,
+                               .dlogits = dx,
+                               .smoothing = 0.25});
+    check_close("loss", result.loss, expected, of_sums(dtype, tolerance));
+    mixture.partners = partners;
+    mixture.shares = {0.75, 0.5, 0.5};
+    expected = mixture(logits);
+    expected[1] = 0;
+    Array gradient = numeric_gradient(mixture, logits, {1, 0, 1});
+    run(ctx, ops::CrossEntropy{.logits = x,
+                               .targets = t,
+                               .loss = result.loss,
+                               .correct = result.correct,
+                               .dlogits = dx,
+                               .partners = upload_i32(ctx, partners, {3}),
+                               .shares = upload(ctx, mixture.shares, {3}, DType::f32),
+                               .smoothing = 0.25});
+    check_close("loss of mixed rows", result.loss, expected, of_sums(dtype, tolerance));
+    check_close("dlogits", dx, gradient, for_numeric(tolerance));
+    CHECK(download(result.correct)[1] == 0);
+  });
+}
+
+TEST_CASE("cross_entropy with nothing mixed in gives the bits of the plain one",
+          "[ops][cross_entropy]") {
+  const std::int64_t V = GENERATE(5, 24);
+  for_each_precision([&](Context& ctx, DType, Tolerance) {
+    const Tensor x = upload(ctx, random_array(4 * V, 1), {4, V});
+    const Tensor t = upload_i32(ctx, {0, 3, -1, 4}, {4}), p = upload_i32(ctx, {1, 3, 0, 0}, {4});
+    const Tensor shares = upload(ctx, Array(4, 1.0), {4}, DType::f32);
+    const auto outputs = [&](OptionalIn partners, OptionalIn weights) {
+      Tensor dx = poisoned(ctx, {4, V});
+      Result result(ctx, 4);
+      run(ctx, ops::CrossEntropy{.logits = x,
+                                 .targets = t,
+                                 .loss = result.loss,
+                                 .correct = result.correct,
+                                 .dlogits = dx,
+                                 .partners = partners,
+                                 .shares = weights});
+      Array all = download(dx);
+      for (const double value : download(result.loss)) all.push_back(value);
+      return all;
+    };
+    check_equal("loss and dlogits", outputs(p, shares), outputs({}, {}));
+  });
+}
+
+TEST_CASE("cross_entropy refuses partners without shares and a smoothing of all",
+          "[ops][cross_entropy]") {
+  Context& ctx = test_context();
+  const Tensor x = filled(ctx, {2, 3}, 1), t = upload_i32(ctx, {0, 1}, {2});
+  const Tensor outside = upload_i32(ctx, {0, -1}, {2});
+  const Tensor halves = upload(ctx, Array{0.5, 0.5}, {2}, DType::f32);
+  Result result(ctx, 2);
+  const auto evaluate = [&](OptionalIn partners, OptionalIn shares, double smoothing) {
+    run(ctx, ops::CrossEntropy{.logits = x,
+                               .targets = t,
+                               .loss = result.loss,
+                               .correct = result.correct,
+                               .dlogits = {},
+                               .partners = partners,
+                               .shares = shares,
+                               .smoothing = smoothing});
+  };
+  require_error([&] { evaluate(t, {}, 0); }, "cross_entropy: partners: expected with shares");
+  require_error([&] { evaluate({}, {}, 1); }, "cross_entropy: smoothing: expected [0, 1), got 1");
+  require_error([&] { evaluate(t, t, 0); }, "cross_entropy: shares: expected f32, got i32");
+  if (!built_with_cuda())
+    require_error([&] { evaluate(outside, halves, 0); },
+                  "cross_entropy: partners[1]: expected an index in [0, 3), got -1");
+}
