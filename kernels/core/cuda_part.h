@@ -36,6 +36,9 @@ ORCHID_CUDA_PART CudaDevices find_cuda_devices();
 /// stream, so a tensor may be dropped while the work that reads it is still queued.
 ORCHID_CUDA_PART std::shared_ptr<Memory> make_cuda_memory(int index);
 
+/// That stream (a cudaStream_t), for libraries that queue work of their own beside it.
+ORCHID_CUDA_PART void* cuda_stream(const Memory& memory);
+
 /// Work recorded from a stream, to be given to it again at once.
 class RecordedWork {
  public:

@@ -61,7 +61,7 @@ def ops(suite):
     if suite.rehearse:
         programs = [("test_ops", ["matmul", "arithmetic"]), ("test_train", ["optimizer", "schedule"])]
     else:
-        programs = [(f"test_{part}_cuda", None) for part in ("ops", "device", "train")]
+        programs = [(f"test_{part}_cuda", None) for part in ("ops", "device", "train", "comm")]
     rows = []
     for i, (program, words) in enumerate(programs):
         path = suite.program(program)

@@ -94,7 +94,7 @@ class Suite:
         own = [os.path.join(self.build, "lib"), os.path.join(self.build, "lib", "bundled")]
         folders = [folder for folder in own if os.path.isdir(folder)]
         given = [folder for folder in env.get("LD_LIBRARY_PATH", "").split(":") if folder]
-        backend = os.path.join(self.build, "lib", "liborchid_cuda.so")
+        backends = [os.path.join(self.build, "lib", f"liborchid_{part}.so") for part in ("cuda", "nccl")]
         found = {}
         for folder in [None] + self._cuda_folders():
             if folder:
@@ -103,7 +103,8 @@ class Suite:
                     continue
                 folders.append(folder)
             env["LD_LIBRARY_PATH"] = ":".join(folders + given)
-            found = self._needed(backend, env)
+            found = {name: place for backend in backends
+                     for name, place in self._needed(backend, env).items()}
             if not any(place is None for place in found.values()):
                 break
         return env, {name: place or "NOT FOUND" for name, place in found.items()}

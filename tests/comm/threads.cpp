@@ -5,6 +5,7 @@
 
 #include "tests/comm/suite.h"
 #include "tests/support/catch.h"
+#include "train/comm/backends.h"
 
 using namespace orchid;
 using namespace orchid::test;
@@ -216,4 +217,10 @@ TEST_CASE("sums of whole numbers wrap and NaN is the largest number", "[comm]") 
             if (!std::isnan(real.data<float>()[i])) faults.push_back("NaN was lost");
           return faults;
         })) == "");
+}
+
+TEST_CASE("what NCCL lacks on this machine is said", "[comm]") {
+  const std::string text = error_of([] { train::make_nccl({.memory = make_host_pool()}); });
+  INFO(text);
+  CHECK((contains(text, "nccl.so") || contains(text, "expected memory of a GPU, got cpu")));
 }

@@ -171,4 +171,8 @@ std::shared_ptr<Memory> make_cuda_memory(int index) {
   return std::make_shared<cuda::CudaMemory>(index);
 }
 
+void* cuda_stream(const Memory& memory) {
+  return static_cast<const cuda::CudaMemory&>(memory).stream();
+}
+
 }  // namespace orchid

@@ -1,0 +1,415 @@
+// Built as a library of its own (liborchid_nccl.so), the only code of ours that knows NCCL.
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include <cuda_runtime_api.h>
+
+#include <nccl.h>
+
+#include "kernels/core/cuda_part.h"
+#include "train/comm/backends.h"
+
+namespace orchid::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+using namespace std::chrono_literals;
+
+/// How often the watchdog looks, after what time an operation is suspicious, how often the store is
+/// asked for failures of others, and how long a communicator may take to end.
+constexpr auto kTick = 20ms;
+constexpr double kSuspicious = 2;
+constexpr double kAskStore = 1;
+constexpr double kMostEnd = 20;
+
+void check_cuda(cudaError_t error, const char* doing) {
+  if (error == cudaSuccess) return;
+  static_cast<void>(cudaGetLastError());
+  throw Error(str(doing, ": ", cudaGetErrorString(error), " (", cudaGetErrorName(error), ")"));
+}
+
+double seconds_since(Clock::time_point begin) {
+  return Seconds(Clock::now() - begin).count();
+}
+
+ncclDataType_t type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return ncclFloat32;
+    case DType::f64:
+      return ncclFloat64;
+    case DType::bf16:
+      return ncclBfloat16;
+    case DType::i32:
+      return ncclInt32;
+    case DType::i64:
+      return ncclInt64;
+    case DType::u8:
+      return ncclUint8;
+  }
+  return ncclNumTypes;
+}
+
+class NcclCommunicator final : public Communicator {
+ public:
+  explicit NcclCommunicator(const NcclSetup& setup);
+  ~NcclCommunicator() override;
+  const char* backend() const override { return "nccl"; }
+
+ private:
+  /// An operation on the communicator's stream, between the two events.
+  struct Flight {
+    std::int64_t ticket = 0;
+    std::string what;
+    cudaEvent_t started = nullptr, done = nullptr;
+    Clock::time_point seen_started{};  ///< when the watchdog found it so; its epoch: not yet
+    bool posted = false;               ///< that it takes long, in the store
+  };
+
+  void start(Context&, const CommCall&) override;
+  void finish(Context&, const CommCall&) override;
+  void run_on_host(const CommCall&) override;
+  std::string failure() override;
+  void announce(const std::string& reason) override;
+
+  void join();
+  void queue(const CommCall&, const void* in, void* out);
+  ncclResult_t call_nccl(const CommCall&, const void* in, void* out);
+  /// Waits while NCCL says that it is still at work on what it was asked.
+  void settle(ncclResult_t, const char* doing);
+  void wait_on_host(cudaEvent_t);
+  void reserve_host(std::size_t bytes);
+  cudaEvent_t take_event();
+
+  void watch();
+  // With mutex_ held:
+  void look();
+  void look_at(Flight&);
+  void ask_store();
+  std::string missing_ranks(const Flight&) const;
+  void break_with(const std::string& reason);
+
+  std::shared_ptr<Memory> memory_;
+  std::shared_ptr<Store> store_;
+  double deadline_s_;
+  int device_;
+  cudaStream_t stream_ = nullptr;
+  cudaEvent_t ready_ = nullptr;
+  void* device_numbers_ = nullptr;
+  void* pinned_numbers_ = nullptr;
+  std::size_t numbers_bytes_ = 0;
+
+  std::mutex mutex_;  ///< of everything below; no thread is in NCCL without it
+  ncclComm_t comm_ = nullptr;
+  std::string failure_;
+  std::deque<Flight> flights_;
+  std::vector<cudaEvent_t> events_;
+  Clock::time_point asked_store_ = Clock::now();
+  std::condition_variable stop_changed_;
+  bool stop_ = false;
+  std::thread watchdog_;
+};
+
+NcclCommunicator::NcclCommunicator(const NcclSetup& setup)
+    : Communicator(setup.rank, setup.world),
+      memory_(setup.memory),
+      store_(setup.store),
+      deadline_s_(setup.options.deadline_s),
+      device_(setup.memory->device().index) {
+  ORCHID_CHECK(setup.memory->device().type == DeviceType::cuda,
+               "nccl: expected memory of a GPU, got ", setup.memory->device());
+  ORCHID_CHECK(world() == 1 || store_, "nccl: ", world(), " ranks need a store");
+  check_cuda(cudaSetDevice(device_), "cudaSetDevice");
+  int least = 0, greatest = 0;
+  check_cuda(cudaDeviceGetStreamPriorityRange(&least, &greatest), "stream priorities");
+  check_cuda(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest), "a stream");
+  check_cuda(cudaEventCreateWithFlags(&ready_, cudaEventDisableTiming), "an event");
+  with_context(str("nccl: rank ", rank(), " of ", world(), " on ", memory_->device()),
+               [&] { join(); });
+  watchdog_ = std::thread([this] { watch(); });
+}
+
+void NcclCommunicator::join() {
+  ncclUniqueId id{};
+  if (rank() == 0) settle(ncclGetUniqueId(&id), "making an id");
+  if (world() > 1 && rank() == 0)
+    store_->set("nccl id", std::string(id.internal, sizeof id.internal));
+  if (rank() != 0) {
+    const std::string bytes = wait_for(*store_, "nccl id", deadline_s_, "NCCL's id of rank 0");
+    ORCHID_CHECK(bytes.size() == sizeof id.internal, "NCCL's id: expected ", sizeof id.internal,
+                 " bytes, got ", bytes.size(), "; do all ranks run one version?");
+    std::memcpy(id.internal, bytes.data(), bytes.size());
+  }
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  config.blocking = 0;  // otherwise it could not be aborted
+  const ncclResult_t result = ncclCommInitRankConfig(&comm_, world(), id, rank(), &config);
+  try {
+    settle(result, "meeting the other ranks");
+  } catch (...) {
+    if (comm_) static_cast<void>(ncclCommAbort(comm_));
+    throw;
+  }
+}
+
+NcclCommunicator::~NcclCommunicator() {
+  if (watchdog_.joinable()) {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    stop_changed_.notify_all();
+    watchdog_.join();
+  }
+  if (comm_) {
+    const Clock::time_point begin = Clock::now();
+    ncclResult_t result = ncclCommFinalize(comm_);
+    while (result == ncclInProgress && seconds_since(begin) < kMostEnd) {
+      std::this_thread::sleep_for(1ms);
+      if (ncclCommGetAsyncError(comm_, &result) != ncclSuccess) break;
+    }
+    static_cast<void>(result == ncclSuccess ? ncclCommDestroy(comm_) : ncclCommAbort(comm_));
+  }
+  for (const Flight& flight : flights_)
+    for (const cudaEvent_t event : {flight.started, flight.done})
+      static_cast<void>(cudaEventDestroy(event));
+  for (const cudaEvent_t event : events_) static_cast<void>(cudaEventDestroy(event));
+  static_cast<void>(cudaEventDestroy(ready_));
+  static_cast<void>(cudaFree(device_numbers_));
+  static_cast<void>(cudaFreeHost(pinned_numbers_));
+  static_cast<void>(cudaStreamDestroy(stream_));
+}
+
+void NcclCommunicator::settle(ncclResult_t result, const char* doing) {
+  const Clock::time_point begin = Clock::now();
+  while (result == ncclInProgress) {
+    std::this_thread::sleep_for(50us);
+    const std::lock_guard lock(mutex_);
+    ORCHID_CHECK(failure_.empty(), failure_);
+    const ncclResult_t asked = ncclCommGetAsyncError(comm_, &result);
+    if (asked != ncclSuccess) result = asked;
+    ORCHID_CHECK(result != ncclInProgress || seconds_since(begin) < deadline_s_, doing,
+                 ": not done within ", deadline_s_, " s");
+  }
+  if (result == ncclSuccess) return;
+  const std::lock_guard lock(mutex_);
+  const char* detail = ncclGetLastError(comm_);
+  throw Error(str(doing, ": ", ncclGetErrorString(result), detail && *detail ? ": " : "",
+                  detail ? detail : "", "; NCCL_DEBUG=WARN says more"));
+}
+
+cudaEvent_t NcclCommunicator::take_event() {
+  const std::lock_guard lock(mutex_);
+  cudaEvent_t event = nullptr;
+  if (events_.empty()) {
+    check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "an event");
+  } else {
+    event = events_.back();
+    events_.pop_back();
+  }
+  return event;
+}
+
+ncclResult_t NcclCommunicator::call_nccl(const CommCall& call, const void* in, void* out) {
+  const ncclDataType_t type = type_of(call.in.dtype());
+  const ncclRedOp_t op = call.reduce == Reduce::sum ? ncclSum : ncclMax;
+  const auto count_in = static_cast<std::size_t>(call.in.count());
+  const auto count_out = static_cast<std::size_t>(call.out.count());
+  const std::lock_guard lock(mutex_);
+  ORCHID_CHECK(failure_.empty(), failure_);
+  switch (call.kind) {
+    case CallKind::reduce_scatter:
+      return ncclReduceScatter(in, out, count_out, type, op, comm_, stream_);
+    case CallKind::all_gather:
+      return ncclAllGather(in, out, count_in, type, comm_, stream_);
+    case CallKind::broadcast:
+      return ncclBroadcast(in, out, count_in, type, call.root, comm_, stream_);
+    case CallKind::all_reduce:
+    case CallKind::host_reduce:
+    case CallKind::barrier:
+      break;
+  }
+  return ncclAllReduce(in, out, count_in, type, op, comm_, stream_);
+}
+
+/// The operation on the communicator's stream, watched from here on.
+void NcclCommunicator::queue(const CommCall& call, const void* in, void* out) {
+  Flight flight{.ticket = call.ticket, .what = str("step ", call.step, ": ", describe(call))};
+  flight.started = take_event();
+  flight.done = take_event();
+  check_cuda(cudaEventRecord(flight.started, stream_), "recording an event");
+  settle(call_nccl(call, in, out), "queueing");
+  check_cuda(cudaEventRecord(flight.done, stream_), "recording an event");
+  const std::lock_guard lock(mutex_);
+  flights_.push_back(flight);
+}
+
+void NcclCommunicator::start(Context& ctx, const CommCall& call) {
+  ORCHID_CHECK(ctx.device() == memory_->device(), "expected work on ", memory_->device(), ", got ",
+               ctx.device());
+  const auto compute = static_cast<cudaStream_t>(cuda_stream(*ctx.memory()));
+  check_cuda(cudaEventRecord(ready_, compute), "recording an event");
+  check_cuda(cudaStreamWaitEvent(stream_, ready_, 0), "waiting for an event");
+  Tensor out = call.out;
+  queue(call, call.in.raw(), out.raw());
+}
+
+void NcclCommunicator::finish(Context& ctx, const CommCall& call) {
+  const auto compute = static_cast<cudaStream_t>(cuda_stream(*ctx.memory()));
+  const std::lock_guard lock(mutex_);
+  for (const Flight& flight : flights_)
+    if (flight.ticket == call.ticket)
+      check_cuda(cudaStreamWaitEvent(compute, flight.done, 0), "waiting for an event");
+}
+
+void NcclCommunicator::reserve_host(std::size_t bytes) {
+  if (bytes <= numbers_bytes_) return;
+  bytes = std::max(bytes, std::size_t{4096});
+  static_cast<void>(cudaFree(device_numbers_));
+  static_cast<void>(cudaFreeHost(pinned_numbers_));
+  device_numbers_ = pinned_numbers_ = nullptr;
+  numbers_bytes_ = 0;
+  check_cuda(cudaMalloc(&device_numbers_, bytes), "cudaMalloc");
+  check_cuda(cudaMallocHost(&pinned_numbers_, bytes), "cudaMallocHost");
+  numbers_bytes_ = bytes;
+}
+
+/// Numbers of the host travel over the device, on the communicator's stream alone, so that the host
+/// does not wait for other work there.
+void NcclCommunicator::run_on_host(const CommCall& asked) {
+  CommCall call = asked;
+  if (call.kind == CallKind::barrier) {
+    call.in = call.out = Tensor::empty({1}, DType::i64, make_host_pool());
+    call.in.data<std::int64_t>()[0] = 1;
+  }
+  const std::size_t bytes = call.in.bytes();
+  reserve_host(bytes);
+  std::memcpy(pinned_numbers_, call.in.raw(), bytes);
+  check_cuda(
+      cudaMemcpyAsync(device_numbers_, pinned_numbers_, bytes, cudaMemcpyHostToDevice, stream_),
+      "copying numbers");
+  queue(call, device_numbers_, device_numbers_);
+  const cudaEvent_t copied = take_event();
+  check_cuda(
+      cudaMemcpyAsync(pinned_numbers_, device_numbers_, bytes, cudaMemcpyDeviceToHost, stream_),
+      "copying numbers");
+  check_cuda(cudaEventRecord(copied, stream_), "recording an event");
+  wait_on_host(copied);
+  std::memcpy(call.out.raw(), pinned_numbers_, bytes);
+  const std::lock_guard lock(mutex_);
+  events_.push_back(copied);
+}
+
+void NcclCommunicator::wait_on_host(cudaEvent_t event) {
+  const Clock::time_point begin = Clock::now();
+  for (;;) {
+    const cudaError_t state = cudaEventQuery(event);
+    const std::string failed = failure();
+    ORCHID_CHECK(failed.empty(), failed);
+    if (state == cudaSuccess) return;
+    if (state != cudaErrorNotReady) check_cuda(state, "waiting for the device");
+    if (seconds_since(begin) > 1e-3) std::this_thread::sleep_for(50us);
+  }
+}
+
+std::string NcclCommunicator::failure() {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void NcclCommunicator::announce(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (store_ && world() > 1) store_->set("failed", reason);
+  break_with(reason);
+}
+
+/// NCCL knows no deadlines: this thread does, and ends kernels that wait for a rank that is gone.
+void NcclCommunicator::watch() {
+  static_cast<void>(cudaSetDevice(device_));
+  // Asking for events here may not spoil a graph that another thread is recording.
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+  static_cast<void>(cudaThreadExchangeStreamCaptureMode(&mode));
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    if (failure_.empty()) {
+      try {
+        look();
+      } catch (const Error& error) {
+        break_with(error.what());
+      }
+    }
+    stop_changed_.wait_for(lock, kTick);
+  }
+}
+
+void NcclCommunicator::look() {
+  while (!flights_.empty()) {
+    const cudaError_t state = cudaEventQuery(flights_.front().done);
+    if (state == cudaErrorNotReady) break;
+    check_cuda(state, "a collective on the device");
+    events_.push_back(flights_.front().started);
+    events_.push_back(flights_.front().done);
+    flights_.pop_front();
+  }
+  ncclResult_t result = ncclSuccess;
+  const ncclResult_t asked = ncclCommGetAsyncError(comm_, &result);
+  if (asked != ncclSuccess) result = asked;
+  if (result != ncclSuccess && result != ncclInProgress) {
+    const char* detail = ncclGetLastError(comm_);
+    throw Error(str(flights_.empty() ? "between calls" : flights_.front().what, ": ",
+                    ncclGetErrorString(result), detail && *detail ? ": " : "",
+                    detail ? detail : ""));
+  }
+  if (!flights_.empty()) look_at(flights_.front());
+  if (store_ && world() > 1 && seconds_since(asked_store_) > kAskStore) ask_store();
+}
+
+/// What waits behind the work of the context's stream has not started: that may take any time.
+void NcclCommunicator::look_at(Flight& flight) {
+  if (flight.seen_started == Clock::time_point{}) {
+    if (cudaEventQuery(flight.started) == cudaSuccess) flight.seen_started = Clock::now();
+    return;
+  }
+  const double seconds = seconds_since(flight.seen_started);
+  if (store_ && world() > 1 && seconds > std::min(kSuspicious, deadline_s_ / 4) && !flight.posted) {
+    store_->set(str("at ", rank()), str(flight.ticket));
+    flight.posted = true;
+  }
+  ORCHID_CHECK(seconds < deadline_s_, flight.what, ": not done within ", deadline_s_, " s",
+               missing_ranks(flight));
+}
+
+/// ", missing rank 3": those that do not wait in the same call.
+std::string NcclCommunicator::missing_ranks(const Flight& flight) const {
+  std::string ranks;
+  for (int r = 0; store_ && r < world(); ++r) {
+    if (r == rank() || store_->get(str("at ", r)) == str(flight.ticket)) continue;
+    ranks += str(ranks.empty() ? ", missing rank " : ", rank ", r);
+  }
+  return ranks;
+}
+
+void NcclCommunicator::ask_store() {
+  asked_store_ = Clock::now();
+  const std::optional<std::string> failed = store_->get("failed");
+  ORCHID_CHECK(!failed, *failed);
+}
+
+void NcclCommunicator::break_with(const std::string& reason) {
+  if (failure_.empty()) failure_ = reason;
+  if (comm_) static_cast<void>(ncclCommAbort(comm_));
+  comm_ = nullptr;
+}
+
+}  // namespace
+}  // namespace orchid::train
+
+extern "C" __attribute__((visibility("default"))) orchid::train::Communicator* orchid_make_nccl(
+    const orchid::train::NcclSetup& setup) {
+  return new orchid::train::NcclCommunicator(setup);
+}
