@@ -5,19 +5,13 @@
 #include <span>
 #include <vector>
 
+#include "data/image/decode.h"
 #include "data/image/randaugment.h"
 
 namespace orchid::data {
 
 // The steps of augmentation for training, what is random drawn apart from where it is applied, and
 // the two of evaluation.
-
-/// A part of an image, in pixels.
-struct Part {
-  std::int64_t x = 0, y = 0, width = 0, height = 0;
-
-  bool operator==(const Part&) const = default;
-};
 
 /// A part with a random share of the area, uniform, and a random ratio of width to height, its
 /// logarithm uniform.

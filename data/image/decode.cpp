@@ -38,6 +38,14 @@ void check_pixels(const char* format, const ImageInfo& info, const DecodeOptions
                      options.most_pixels, " in all");
 }
 
+void check_part(const char* format, const ImageInfo& info, const Part& part) {
+  if (part.width == 0 && part.height == 0) return;
+  ORCHID_CHECK(part.x >= 0 && part.y >= 0 && part.width > 0 && part.height > 0 &&
+                   part.width <= info.width - part.x && part.height <= info.height - part.y,
+               format, ": expected a part within ", info.width, " x ", info.height, ", got ",
+               part.width, " x ", part.height, " from (", part.x, ", ", part.y, ")");
+}
+
 ImageInfo image_info(std::span<const std::byte> bytes) {
   return format_of(bytes) == ImageFormat::jpeg ? jpeg_info(bytes) : png_info(bytes);
 }

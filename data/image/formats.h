@@ -16,5 +16,7 @@ Image decode_png(std::span<const std::byte> bytes, const DecodeOptions& options,
 
 /// Refuses an image of more pixels than allowed.
 void check_pixels(const char* format, const ImageInfo& info, const DecodeOptions& options);
+/// Refuses a part that does not lie within the image.
+void check_part(const char* format, const ImageInfo& info, const Part& part);
 
 }  // namespace orchid::data

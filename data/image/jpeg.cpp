@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 #include <jpeglib.h>
 
@@ -23,9 +25,10 @@ struct State {
   char message[JMSG_LENGTH_MAX];  ///< the first warning, or the error
   const unsigned char* bytes;
   std::size_t size;
-  int eighths;         ///< scale to decode at
-  std::uint8_t* rows;  ///< where pixels go
-  std::uint8_t* ink;   ///< room for a row of four components, if they are that
+  int eighths;                          ///< scale to decode at
+  JDIMENSION left, top, width, height;  ///< what is read of the scaled picture
+  std::uint8_t* rows;                   ///< where pixels go
+  std::uint8_t* ink;                    ///< room for a row of four components, if they are that
 };
 static_assert(std::is_trivial_v<State>);
 
@@ -75,6 +78,11 @@ void start(State& state) {
   jpeg_start_decompress(&state.jpeg);
 }
 
+/// Leaves out the columns beside those that are read; what is read grows to whole blocks.
+void narrow(State& state) {
+  jpeg_crop_scanline(&state.jpeg, &state.left, &state.width);
+}
+
 /// a * b / 255, rounded to nearest.
 constexpr int scaled_by(int a, int b) {
   const int product = a * b + 128;
@@ -90,14 +98,16 @@ void ink_to_rgb(const std::uint8_t* ink, std::uint8_t* rgb, JDIMENSION width) {
 }
 
 void read_rows(State& state) {
-  const JDIMENSION width = state.jpeg.output_width;
-  while (state.jpeg.output_scanline < state.jpeg.output_height) {
-    std::uint8_t* rgb = state.rows + std::size_t{3} * width * state.jpeg.output_scanline;
+  const JDIMENSION width = state.width, end = state.top + state.height;
+  if (state.top > 0) jpeg_skip_scanlines(&state.jpeg, state.top);
+  while (state.jpeg.output_scanline < end) {
+    std::uint8_t* rgb =
+        state.rows + std::size_t{3} * width * (state.jpeg.output_scanline - state.top);
     JSAMPROW row = state.ink ? state.ink : rgb;
     if (jpeg_read_scanlines(&state.jpeg, &row, 1) != 1) return;
     if (state.ink) ink_to_rgb(state.ink, rgb, width);
   }
-  jpeg_finish_decompress(&state.jpeg);
+  if (end == state.jpeg.output_height) jpeg_finish_decompress(&state.jpeg);
 }
 
 /// A decompressor that has read its head.
@@ -134,11 +144,47 @@ class Reader {
 /// The smallest n of 1, 2, 4, 8 so that n/8 of the size, rounded up, is at least what is wanted.
 int eighths_for(const ImageInfo& info, const DecodeOptions& options) {
   if (options.at_least_width <= 0 && options.at_least_height <= 0) return 8;
+  const bool whole = options.part.width == 0;
+  const std::int64_t width = whole ? info.width : options.part.width;
+  const std::int64_t height = whole ? info.height : options.part.height;
   int n = 1;
-  while (n < 8 && ((info.width * n + 7) / 8 < options.at_least_width ||
-                   (info.height * n + 7) / 8 < options.at_least_height))
+  while (n < 8 && ((width * n + 7) / 8 < options.at_least_width ||
+                   (height * n + 7) / 8 < options.at_least_height))
     n *= 2;
   return n;
+}
+
+/// Pixels read beside a part: colors are interpolated between neighbours, filters reach a little
+/// farther than the part.
+constexpr std::int64_t kMargin = 8;
+
+/// First and last but one of the scaled pixels that show `begin` ... `begin + count` of `full`.
+std::pair<std::int64_t, std::int64_t> scaled_range(std::int64_t begin, std::int64_t count,
+                                                   std::int64_t full, std::int64_t scaled) {
+  const std::int64_t end = ((begin + count) * scaled + full - 1) / full;
+  return {std::max<std::int64_t>(begin * scaled / full - kMargin, 0),
+          std::min(end + kMargin, scaled)};
+}
+
+/// Narrows what is read to the part that is asked for.
+void choose_part(Reader& reader, const Part& part, DecodeNotes& notes) {
+  notes.scaled_width = reader->jpeg.output_width;
+  notes.scaled_height = reader->jpeg.output_height;
+  reader->width = reader->jpeg.output_width;
+  reader->height = reader->jpeg.output_height;
+  if (part.width == 0) return;
+  const auto [left, right] = scaled_range(part.x, part.width, notes.info.width, notes.scaled_width);
+  const auto [top, bottom] =
+      scaled_range(part.y, part.height, notes.info.height, notes.scaled_height);
+  reader->top = static_cast<JDIMENSION>(top);
+  reader->height = static_cast<JDIMENSION>(bottom - top);
+  if (right - left < notes.scaled_width) {
+    reader->left = static_cast<JDIMENSION>(left);
+    reader->width = static_cast<JDIMENSION>(right - left);
+    reader.run(narrow);
+  }
+  notes.x = reader->left;
+  notes.y = top;
 }
 
 }  // namespace
@@ -152,13 +198,15 @@ Image decode_jpeg(std::span<const std::byte> bytes, const DecodeOptions& options
   Reader reader(bytes);
   notes.info = reader.info();
   check_pixels("JPEG", notes.info, options);
+  check_part("JPEG", notes.info, options.part);
   const int components = reader->jpeg.num_components;
   ORCHID_CHECK_INPUT(components == 1 || components == 3 || components == 4,
                      "JPEG: expected 1, 3 or 4 components, got ", components);
   reader->eighths = eighths_for(notes.info, options);
   reader.run(start);
-  Image image(reader->jpeg.output_width, reader->jpeg.output_height);
-  std::vector<std::uint8_t> ink(components == 4 ? 4 * reader->jpeg.output_width : 0);
+  choose_part(reader, options.part, notes);
+  Image image(reader->width, reader->height);
+  std::vector<std::uint8_t> ink(components == 4 ? 4 * reader->width : 0);
   reader->rows = image.pixels.data();
   reader->ink = components == 4 ? ink.data() : nullptr;
   reader.run(read_rows);

@@ -126,6 +126,8 @@ Image decode_png(std::span<const std::byte> bytes, const DecodeOptions& options,
   Reader reader(bytes);
   notes.info = reader.info();
   check_pixels("PNG", notes.info, options);
+  notes.scaled_width = notes.info.width;
+  notes.scaled_height = notes.info.height;
   reader.run(start);
   Image image(notes.info.width, notes.info.height);
   reader->rows = image.pixels.data();

@@ -7,16 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/image/fast.h"
 #include "kernels/core/error.h"
-
-// Compiled twice, and the faster one that the machine can run is taken when the program starts.
-// Sanitizers cannot be there so early.
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(__SANITIZE_ADDRESS__)
-#define ORCHID_FAST __attribute__((target_clones("avx2", "default")))
-#else
-#define ORCHID_FAST
-#endif
 
 namespace orchid::data {
 namespace {
@@ -77,9 +69,8 @@ Taps make_taps(std::int64_t size_in, float from, float to, std::int64_t size_out
 
 /// out[lane] = sum over k of weights[k] in[k stride + lane], rounded and kept within 8 bits.
 template <std::int64_t kWidth>
-inline __attribute__((always_inline)) void weigh_lanes(const std::uint8_t* in, std::int64_t stride,
-                                                       const std::int32_t* weights,
-                                                       std::int64_t count, std::uint8_t* out) {
+ORCHID_INLINE void weigh_lanes(const std::uint8_t* in, std::int64_t stride,
+                               const std::int32_t* weights, std::int64_t count, std::uint8_t* out) {
   std::array<std::int32_t, kWidth> sums;
   sums.fill(1 << (kBits - 1));
   for (std::int64_t k = 0; k < count; ++k)

@@ -1,5 +1,6 @@
 #include "data/image/view.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "data/image/augment.h"
@@ -16,6 +17,31 @@ Filter filter_of(Interpolation interpolation, Draws& draws) {
   return cubic ? Filter::bicubic : Filter::bilinear;
 }
 
+/// The part of a picture of which `image` shows what `notes` say, brought to size x size.
+Image resized_part(const Image& image, const DecodeNotes& notes, const Part& part,
+                   std::int64_t size, Filter filter) {
+  const double across =
+      static_cast<double>(notes.scaled_width) / static_cast<double>(notes.info.width);
+  const double down =
+      static_cast<double>(notes.scaled_height) / static_cast<double>(notes.info.height);
+  const double left = static_cast<double>(part.x) * across,
+               top = static_cast<double>(part.y) * down;
+  const double right = static_cast<double>(part.x + part.width) * across;
+  const double bottom = static_cast<double>(part.y + part.height) * down;
+  // Whole pixels first: what lies beyond the part is not to be seen.
+  const auto x = static_cast<std::int64_t>(left), y = static_cast<std::int64_t>(top);
+  const auto end_x = std::min(static_cast<std::int64_t>(std::ceil(right)), notes.scaled_width);
+  const auto end_y = std::min(static_cast<std::int64_t>(std::ceil(bottom)), notes.scaled_height);
+  const auto within = [](double at, std::int64_t begin, std::int64_t end) {
+    return std::clamp(static_cast<float>(at - static_cast<double>(begin)), 0.0f,
+                      static_cast<float>(end - begin));
+  };
+  return resize(crop(image, x - notes.x, y - notes.y, end_x - x, end_y - y),
+                {within(left, x, end_x), within(top, y, end_y), within(right, x, end_x),
+                 within(bottom, y, end_y)},
+                size, size, filter);
+}
+
 /// A random part, brought to the size.
 Image random_resized(const StoredImage& stored, const ImageDataOptions& options, Draws& draws,
                      DecodeNotes& notes) {
@@ -27,9 +53,10 @@ Image random_resized(const StoredImage& stored, const ImageDataOptions& options,
       {augmentation.scale[0], augmentation.scale[1], augmentation.ratio[0], augmentation.ratio[1]},
       draws);
   const Filter filter = filter_of(augmentation.interpolation, draws);
-  const Image image = decode_image(stored, {}, &notes);
-  return resize(crop(image, part.x, part.y, part.width, part.height), options.size, options.size,
-                filter);
+  const std::int64_t least = options.size * 3 / 2;  // a smaller scale would be seen
+  const Image image = decode_image(
+      stored, {.at_least_width = least, .at_least_height = least, .part = part}, &notes);
+  return resized_part(image, notes, part, options.size, filter);
 }
 
 Image shifted_view(const StoredImage& stored, const ImageDataOptions& options, Draws& draws,
