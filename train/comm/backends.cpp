@@ -24,4 +24,10 @@ std::unique_ptr<Communicator> make_nccl(const NcclSetup& setup) {
   return std::unique_ptr<Communicator>(make(setup));
 }
 
+std::unique_ptr<Communicator> make_mpi(const CommOptions& options) {
+  auto* make = load<MakeMpi>("liborchid_mpi.so", kMakeMpi,
+                             "for MPI, build where mpi.h is, and have that MPI installed");
+  return std::unique_ptr<Communicator>(make(options));
+}
+
 }  // namespace orchid::train

@@ -20,8 +20,14 @@ struct NcclSetup {
 /// GPUs, one a process. Throws where this build has no NCCL, or the machine lacks libnccl.so.2.
 std::unique_ptr<Communicator> make_nccl(const NcclSetup&);
 
+/// CPU processes that mpirun or srun started as ranks of MPI; from the thread that made it alone.
+/// Throws where this build has no MPI, or the machine lacks it.
+std::unique_ptr<Communicator> make_mpi(const CommOptions& = {});
+
 /// What the shared libraries define.
 using MakeNccl = Communicator*(const NcclSetup&);
 constexpr const char* kMakeNccl = "orchid_make_nccl";
+using MakeMpi = Communicator*(const CommOptions&);
+constexpr const char* kMakeMpi = "orchid_make_mpi";
 
 }  // namespace orchid::train
