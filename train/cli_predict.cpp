@@ -1,3 +1,5 @@
+#include "train/cli_predict.h"
+
 #include <cmath>
 #include <fstream>
 #include <iostream>
@@ -6,7 +8,6 @@
 
 #include "train/checkpoint/checkpoint.h"
 #include "train/classify.h"
-#include "train/cli.h"
 #include "train/log/json_writer.h"
 #include "train/predict.h"
 
@@ -189,9 +190,10 @@ void add_predict(CLI::App& app, Action& action) {
   predict->require_subcommand(1);
   predict->footer(
       examples({"orchid predict fill-mask runs/quickstart \"she looked at the [MASK] .\"",
-                "orchid predict classify runs/glue_quickstart/sst2/seed-19 \"a fine film\""}));
+                "orchid predict classify-image runs/imagenette photo.jpg"}));
   add_fill_mask(predict, action);
   add_classify(predict, action);
+  add_classify_image(predict, action);
 }
 
 }  // namespace orchid::train

@@ -53,11 +53,34 @@ data::Batch random_batch(const TaskConfig& task, std::int64_t batch, std::int64_
   return result;
 }
 
+/// Random pixels of class 1.
+data::Batch random_pictures(std::int64_t batch, const model::VitConfig& vit) {
+  const Philox philox(1, RandomPurpose::test);
+  const std::shared_ptr<Memory> host = make_host_pool();
+  data::Batch result;
+  result.images =
+      Tensor::empty({batch, vit.image_size, vit.image_size, vit.channels}, DType::f32, host);
+  for (std::int64_t i = 0; i < result.images.count(); ++i) {
+    const auto words = philox.words(0, static_cast<std::uint64_t>(i));
+    result.images.data<float>()[i] = static_cast<float>(words[0]) * 0x1p-31f - 1;
+  }
+  result.targets = Tensor::empty({batch}, DType::i32, host);
+  std::fill_n(result.targets.data<std::int32_t>(), batch, 1);
+  result.samples = batch;
+  return result;
+}
+
+data::Batch random_batch(const RunConfig& config, std::int64_t batch, std::int64_t length) {
+  if (const auto* vit = std::get_if<model::VitConfig>(&config.model))
+    return random_pictures(batch, *vit);
+  return random_batch(config.task, batch, length,
+                      std::get<model::BertConfig>(config.model).vocabulary);
+}
+
 }  // namespace
 
 StepResult bench_step(const std::string& file, const std::vector<std::string>& sets) {
   const RunConfig config = load_config(file, sets);
-  const auto& bert = std::get<model::BertConfig>(config.model);
   Context ctx = make_context(config);
   const std::unique_ptr<Task> task = make_task(config.task);
   const auto network = model::build_model(ctx, config.model, config.seed, task->head());
@@ -71,7 +94,7 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
   result.device = str(ctx.device());
   result.precision = name_of(ctx.compute());
   result.threads = ctx.threads();
-  const data::Batch batch = random_batch(config.task, result.batch, result.length, bert.vocabulary);
+  const data::Batch batch = random_batch(config, result.batch, result.length);
   result.targets = task->targets(batch);
   const double mean = 1 / static_cast<double>(result.targets);
   std::uint64_t steps = 0;
