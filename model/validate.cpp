@@ -8,6 +8,10 @@ void positive(const char* key, std::int64_t value) {
   ORCHID_CHECK_USAGE(value >= 1, key, ": expected at least 1, got ", value);
 }
 
+void at_most(const char* key, std::int64_t value, std::int64_t most) {
+  ORCHID_CHECK_USAGE(value <= most, key, ": expected at most ", most, ", got ", value);
+}
+
 void rate(const char* key, double value) {
   ORCHID_CHECK_USAGE(value >= 0 && value < 1, key, ": expected a rate in [0, 1), got ", value);
 }
@@ -127,6 +131,8 @@ void validate_vit(const VitConfig& vit) {
   positive("image_size", vit.image_size);
   positive("patch", vit.patch);
   positive("channels", vit.channels);
+  at_most("image_size", vit.image_size, 16384);  // whose patches can be counted
+  at_most("channels", vit.channels, 16384);
   ORCHID_CHECK_USAGE(vit.image_size % vit.patch == 0, "patch: expected a divisor of image_size ",
                      vit.image_size, ", got ", vit.patch);
   rate("dropout", vit.dropout);
