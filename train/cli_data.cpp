@@ -1,3 +1,5 @@
+#include "train/cli_data.h"
+
 #include <algorithm>
 #include <cstdio>
 
@@ -9,7 +11,6 @@
 #include "data/text/mlm.h"
 #include "data/text/tokenize.h"
 #include "data/text/vocabulary_trainer.h"
-#include "train/cli.h"
 #include "train/glue/submission.h"
 #include "train/log/console.h"
 #include "train/log/json_writer.h"
@@ -18,15 +19,6 @@ namespace orchid::train {
 namespace {
 
 constexpr int kBadInput = 3;
-
-/// Shows how far `what` is, where a person may be watching.
-data::Progress progress_line(const std::string& what) {
-  if (isatty(STDERR_FILENO) == 0) return {};
-  return [what](double fraction) {
-    std::fprintf(stderr, "\r\033[K%s %.0f %%%s", what.c_str(), 100 * fraction,
-                 fraction >= 1 ? "\r\033[K" : "");
-  };
-}
 
 struct TokenizeRequest {
   data::TokenizeOptions options;
@@ -82,6 +74,7 @@ std::string inspect_text(const InspectRequest& request, const data::InspectRepor
 }
 
 int run_inspect(const InspectRequest& request) {
+  if (is_packed_images(request.directory)) return inspect_images(request.directory, request.json);
   const data::InspectReport report = data::inspect(request.directory, request.length);
   JsonWriter json(2);
   json.begin_object().member("directory", request.directory);
@@ -229,8 +222,11 @@ void add_tokenize(CLI::App& group, Action& action) {
 
 void add_inspect(CLI::App& group, Action& action) {
   auto request = std::make_shared<InspectRequest>();
-  CLI::App* verb = group.add_subcommand("inspect", "Read and verify a directory of token shards");
-  verb->add_option("directory", request->directory, "directory of token shards")->required();
+  CLI::App* verb =
+      group.add_subcommand("inspect", "Read and verify token shards or packed pictures");
+  verb->add_option("directory", request->directory,
+                   "directory of token shards or of packed pictures")
+      ->required();
   verb->add_option("--length", request->length, "tokens of a sample")
       ->check(CLI::Range(3, 1 << 24));
   verb->add_option("--show", request->show, "print the first samples as text")
@@ -301,6 +297,14 @@ void add_check_submission(CLI::App& group, Action& action) {
 
 }  // namespace
 
+data::Progress progress_line(const std::string& what) {
+  if (isatty(STDERR_FILENO) == 0) return {};
+  return [what](double fraction) {
+    std::fprintf(stderr, "\r\033[K%s %.0f %%%s", what.c_str(), 100 * fraction,
+                 fraction >= 1 ? "\r\033[K" : "");
+  };
+}
+
 void add_data(CLI::App& app, Action& action) {
   CLI::App* group = app.add_subcommand("data", "Prepare and look at data");
   group->require_subcommand(1);
@@ -311,6 +315,8 @@ void add_data(CLI::App& app, Action& action) {
   add_vocabulary(*group, action);
   add_tokenize(*group, action);
   add_inspect(*group, action);
+  add_pack_images(*group, action);
+  add_preview(*group, action);
   add_check_submission(*group, action);
 }
 

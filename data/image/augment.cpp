@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "data/image/color.h"
+#include "data/image/fast.h"
 
 namespace orchid::data {
 namespace {
@@ -121,23 +122,28 @@ Normalizer::Normalizer(std::span<const double> mean, std::span<const double> dev
     : channels_(mean.size()) {
   ORCHID_CHECK((channels_ == 1 || channels_ == 3) && deviation.size() == channels_,
                "normalize: expected 1 or 3 channels, got ", mean.size(), " and ", deviation.size());
-  for (std::size_t c = 0; c < channels_; ++c)
-    for (std::size_t v = 0; v < 256; ++v)
-      table_[c][v] = static_cast<float>((static_cast<double>(v) / 255 - mean[c]) / deviation[c]);
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    const std::size_t c = i % channels_;
+    scale_[i] = static_cast<float>(1 / (255 * deviation[c]));
+    shift_[i] = static_cast<float>(-mean[c] / deviation[c]);
+  }
 }
 
-void Normalizer::operator()(const Image& image, std::span<float> out) const {
+ORCHID_FAST void Normalizer::operator()(const Image& image, std::span<float> out) const {
   const std::size_t count = image.pixels.size() / 3;
   ORCHID_CHECK(out.size() == channels_ * count, "normalize: expected room for ", channels_ * count,
                " values, got ", out.size());
   const std::uint8_t* pixel = image.pixels.data();
   if (channels_ == 1) {
     for (std::size_t i = 0; i < count; ++i)
-      out[i] = table_[0][static_cast<std::size_t>(brightness_of(pixel + 3 * i))];
+      out[i] = static_cast<float>(brightness_of(pixel + 3 * i)) * scale_[0] + shift_[0];
     return;
   }
-  for (std::size_t i = 0; i < 3 * count; i += 3)
-    for (std::size_t c = 0; c < 3; ++c) out[i + c] = table_[c][pixel[i + c]];
+  std::size_t i = 0;
+  for (; i + kLanes <= 3 * count; i += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+      out[i + lane] = static_cast<float>(pixel[i + lane]) * scale_[lane] + shift_[lane];
+  for (; i < 3 * count; ++i) out[i] = static_cast<float>(pixel[i]) * scale_[i % 3] + shift_[i % 3];
 }
 
 }  // namespace orchid::data

@@ -47,7 +47,7 @@ Image shifted(const Image& image, std::int64_t x, std::int64_t y);
 /// `size` is at most `shorter`.
 Image evaluation_crop(const Image& image, std::int64_t shorter, std::int64_t size, Filter filter);
 
-/// (v / 255 - mean) / deviation by channel: a table, made once.
+/// (v / 255 - mean) / deviation by channel, as v scale + shift.
 class Normalizer {
  public:
   /// For 3 channels, or for 1: brightness alone, (299 R + 587 G + 114 B) / 1000.
@@ -56,8 +56,9 @@ class Normalizer {
   void operator()(const Image& image, std::span<float> out) const;
 
  private:
+  static constexpr std::size_t kLanes = 48;  ///< values at once: whole pixels and vectors
   std::size_t channels_;
-  std::array<std::array<float, 256>, 3> table_{};
+  std::array<float, kLanes> scale_{}, shift_{};
 };
 
 }  // namespace orchid::data

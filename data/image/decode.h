@@ -9,13 +9,6 @@
 
 namespace orchid::data {
 
-/// A part of an image, in pixels.
-struct Part {
-  std::int64_t x = 0, y = 0, width = 0, height = 0;
-
-  bool operator==(const Part&) const = default;
-};
-
 struct DecodeOptions {
   /// A JPEG is decoded at the smallest of 1/8, 1/4, 1/2 and 1 of its size, rounded up, that is
   /// still at least this large both ways: faster than to decode the whole and to reduce it (3/8,

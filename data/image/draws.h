@@ -1,10 +1,9 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <span>
 
+#include "data/image/normals.h"
 #include "kernels/core/error.h"
 #include "kernels/core/philox.h"
 
@@ -42,13 +41,8 @@ class Draws {
   /// Fills `out` with standard normal numbers, four from each four words.
   void normals(std::span<float> out) {
     next_ = (next_ + 3) / 4 * 4;
-    for (std::size_t i = 0; i < out.size(); i += 4, next_ += 4) {
-      const auto words = random_.words(item_, next_ / 4);
-      const auto front = normal_pair(words[0], words[1]), back = normal_pair(words[2], words[3]);
-      const std::array<double, 4> four{front[0], front[1], back[0], back[1]};
-      for (std::size_t k = 0; k < std::min<std::size_t>(4, out.size() - i); ++k)
-        out[i + k] = static_cast<float>(four[k]);
-    }
+    fill_normals(random_, item_, next_ / 4, out);
+    next_ += (out.size() + 3) / 4 * 4;
   }
 
  private:

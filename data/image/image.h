@@ -22,4 +22,11 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
+/// A part of an image, in pixels.
+struct Part {
+  std::int64_t x = 0, y = 0, width = 0, height = 0;
+
+  bool operator==(const Part&) const = default;
+};
+
 }  // namespace orchid::data

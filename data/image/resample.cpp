@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -98,38 +99,88 @@ ORCHID_FAST void weigh_turned(const std::uint8_t* in, const Taps& taps, std::int
                         taps.count[static_cast<std::size_t>(x)], out + kLanes * x);
 }
 
+using Bytes = std::uint8_t __attribute__((vector_size(16)));
+
+/// Sixteen rows of sixteen bytes become columns. Each round interleaves the rows of the first half
+/// with those of the second: after four, bytes are where they belong.
+ORCHID_INLINE void turn_block(const std::uint8_t* in, std::int64_t in_stride, std::uint8_t* out,
+                              std::int64_t out_stride) {
+  static_assert(kRows == 16);
+  constexpr Bytes kLow{0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
+  constexpr Bytes kHigh{8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  std::array<Bytes, 16> rows, mixed;
+  for (std::int64_t r = 0; r < 16; ++r)
+    std::memcpy(&rows[static_cast<std::size_t>(r)], in + r * in_stride, 16);
+  for (int round = 0; round < 4; ++round) {
+    for (std::size_t r = 0; r < 8; ++r) {
+      mixed[2 * r] = __builtin_shuffle(rows[r], rows[r + 8], kLow);
+      mixed[2 * r + 1] = __builtin_shuffle(rows[r], rows[r + 8], kHigh);
+    }
+    rows = mixed;
+  }
+  for (std::int64_t r = 0; r < 16; ++r)
+    std::memcpy(out + r * out_stride, &rows[static_cast<std::size_t>(r)], 16);
+}
+
+/// in[r][i] to out[i][r] for `rows` x `count` bytes, of which `rows` or `count` may be kRows.
+void turn(const std::uint8_t* in, std::int64_t in_stride, std::int64_t rows, std::int64_t count,
+          std::uint8_t* out, std::int64_t out_stride) {
+  std::int64_t r = 0;
+  for (; r + 16 <= rows; r += 16) {
+    std::int64_t i = 0;
+    for (; i + 16 <= count; i += 16)
+      turn_block(in + r * in_stride + i, in_stride, out + i * out_stride + r, out_stride);
+    for (; i < count; ++i)
+      for (std::int64_t k = r; k < r + 16; ++k) out[i * out_stride + k] = in[k * in_stride + i];
+  }
+  for (; r < rows; ++r)
+    for (std::int64_t i = 0; i < count; ++i) out[i * out_stride + r] = in[r * in_stride + i];
+}
+
+/// Pixels of an image, or of a part of one.
+struct Pixels {
+  const std::uint8_t* first;
+  std::int64_t stride, width, height;
+
+  const std::uint8_t* row(std::int64_t y) const { return first + y * stride; }
+};
+
 /// Rows [top, bottom) brought to `width`.
-Image along_rows(const Image& image, const Taps& taps, std::int64_t width, std::int64_t top,
+Image along_rows(const Pixels& image, const Taps& taps, std::int64_t width, std::int64_t top,
                  std::int64_t bottom) {
   Image out(width, bottom - top);
   std::vector<std::uint8_t> turned(static_cast<std::size_t>(kLanes * image.width));
   std::vector<std::uint8_t> weighed(static_cast<std::size_t>(kLanes * width));
   for (std::int64_t y = top; y < bottom; y += kRows) {
     const std::int64_t rows = std::min(kRows, bottom - y);
-    const std::uint8_t* in = image.row(y);
-    for (std::int64_t at = 0; at < 3 * image.width; ++at)
-      for (std::int64_t r = 0; r < rows; ++r)
-        turned[static_cast<std::size_t>(at * kRows + r)] = in[r * 3 * image.width + at];
+    turn(image.row(y), image.stride, rows, 3 * image.width, turned.data(), kRows);
     weigh_turned(turned.data(), taps, width, weighed.data());
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t at = 0; at < 3 * width; ++at)
-        out.row(y - top + r)[at] = weighed[static_cast<std::size_t>(at * kRows + r)];
+    turn(weighed.data(), kRows, 3 * width, rows, out.row(y - top), 3 * width);
   }
   return out;
 }
 
 /// Brought to `height`; row 0 of `image` is row `top` of what the taps are of.
-Image along_columns(const Image& image, const Taps& taps, std::int64_t height, std::int64_t top) {
+Image along_columns(const Pixels& image, const Taps& taps, std::int64_t height, std::int64_t top) {
   Image out(image.width, height);
   for (std::int64_t y = 0; y < height; ++y)
-    weigh_row(image.row(taps.first[static_cast<std::size_t>(y)] - top), 3 * image.width, taps.of(y),
+    weigh_row(image.row(taps.first[static_cast<std::size_t>(y)] - top), image.stride, taps.of(y),
               taps.count[static_cast<std::size_t>(y)], out.row(y), 3 * image.width);
   return out;
 }
 
-}  // namespace
+Pixels all_of(const Image& image) {
+  return {image.pixels.data(), 3 * image.width, image.width, image.height};
+}
 
-Image resize(const Image& image, const Box& box, std::int64_t width, std::int64_t height,
+Image copy_of(const Pixels& image) {
+  Image out(image.width, image.height);
+  for (std::int64_t y = 0; y < image.height; ++y)
+    std::copy_n(image.row(y), 3 * image.width, out.row(y));
+  return out;
+}
+
+Image resize(const Pixels& image, const Box& box, std::int64_t width, std::int64_t height,
              Filter filter) {
   const auto full_width = static_cast<float>(image.width);
   const auto full_height = static_cast<float>(image.height);
@@ -141,16 +192,33 @@ Image resize(const Image& image, const Box& box, std::int64_t width, std::int64_
                box.left, ", ", box.top, ") to (", box.right, ", ", box.bottom, ")");
   const bool rows = width != image.width || box.left != 0 || box.right != full_width;
   const bool columns = height != image.height || box.top != 0 || box.bottom != full_height;
-  if (!columns)
-    return rows ? along_rows(image, make_taps(image.width, box.left, box.right, width, filter),
-                             width, 0, image.height)
-                : image;
+  if (!rows && !columns) return copy_of(image);
+  const auto across = [&] { return make_taps(image.width, box.left, box.right, width, filter); };
+  if (!columns) return along_rows(image, across(), width, 0, image.height);
   const Taps taps = make_taps(image.height, box.top, box.bottom, height, filter);
   if (!rows) return along_columns(image, taps, height, 0);
   const std::int64_t top = taps.first.front(), bottom = taps.first.back() + taps.count.back();
-  return along_columns(along_rows(image, make_taps(image.width, box.left, box.right, width, filter),
-                                  width, top, bottom),
-                       taps, height, top);
+  return along_columns(all_of(along_rows(image, across(), width, top, bottom)), taps, height, top);
+}
+
+Pixels part_of(const Image& image, const Part& part) {
+  ORCHID_CHECK(0 <= part.x && 0 <= part.y && part.width > 0 && part.height > 0 &&
+                   part.width <= image.width - part.x && part.height <= image.height - part.y,
+               "crop: expected ", part.width, " x ", part.height, " pixels from (", part.x, ", ",
+               part.y, ") within ", image.width, " x ", image.height);
+  return {image.row(part.y) + 3 * part.x, 3 * image.width, part.width, part.height};
+}
+
+}  // namespace
+
+Image resize(const Image& image, const Box& box, std::int64_t width, std::int64_t height,
+             Filter filter) {
+  return resize(all_of(image), box, width, height, filter);
+}
+
+Image resize(const Image& image, const Part& part, const Box& box, std::int64_t size,
+             Filter filter) {
+  return resize(part_of(image, part), box, size, size, filter);
 }
 
 Image resize(const Image& image, std::int64_t width, std::int64_t height, Filter filter) {
@@ -160,14 +228,7 @@ Image resize(const Image& image, std::int64_t width, std::int64_t height, Filter
 
 Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t width,
            std::int64_t height) {
-  ORCHID_CHECK(0 <= x && 0 <= y && width > 0 && height > 0 && width <= image.width - x &&
-                   height <= image.height - y,
-               "crop: expected ", width, " x ", height, " pixels from (", x, ", ", y, ") within ",
-               image.width, " x ", image.height);
-  Image out(width, height);
-  for (std::int64_t row = 0; row < height; ++row)
-    std::copy_n(image.row(y + row) + 3 * x, 3 * width, out.row(row));
-  return out;
+  return copy_of(part_of(image, {x, y, width, height}));
 }
 
 void flip_horizontal(Image& image) {

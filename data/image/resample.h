@@ -24,6 +24,9 @@ struct Box {
 Image resize(const Image& image, const Box& box, std::int64_t width, std::int64_t height,
              Filter filter);
 Image resize(const Image& image, std::int64_t width, std::int64_t height, Filter filter);
+/// The same of the part cropped before, which `box` counts from, to size x size.
+Image resize(const Image& image, const Part& part, const Box& box, std::int64_t size,
+             Filter filter);
 
 /// The width x height pixels from (x, y).
 Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t width,

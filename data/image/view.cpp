@@ -36,10 +36,10 @@ Image resized_part(const Image& image, const DecodeNotes& notes, const Part& par
     return std::clamp(static_cast<float>(at - static_cast<double>(begin)), 0.0f,
                       static_cast<float>(end - begin));
   };
-  return resize(crop(image, x - notes.x, y - notes.y, end_x - x, end_y - y),
+  return resize(image, {x - notes.x, y - notes.y, end_x - x, end_y - y},
                 {within(left, x, end_x), within(top, y, end_y), within(right, x, end_x),
                  within(bottom, y, end_y)},
-                size, size, filter);
+                size, filter);
 }
 
 /// A random part, brought to the size.

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "data/image/augment.h"
+#include "data/image/normals.h"
 #include "tests/data/image_fixtures.h"
 
 using namespace orchid;
@@ -233,6 +234,21 @@ TEST_CASE("evaluation takes the center of the resized image", "[data][image]") {
                 [&] { evaluation_crop(image, 10, 11, Filter::box); });
 }
 
+TEST_CASE("noise is what normal_pair makes of its words", "[data][image]") {
+  const Philox random(5, RandomPurpose::augmentation);
+  for (const std::size_t count : {1u, 63u, 64u, 5000u}) {
+    std::vector<float> out(count);
+    fill_normals(random, 77, std::uint64_t{1} << 40, out);
+    double worst = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto words = random.words(77, (std::uint64_t{1} << 40) + i / 4);
+      const auto pair = normal_pair(words[i % 4 / 2 * 2], words[i % 4 / 2 * 2 + 1]);
+      worst = std::max(worst, std::abs(out[i] - pair[i % 2]));
+    }
+    CHECK(worst < 1e-5);
+  }
+}
+
 TEST_CASE("values are normalized by channel", "[data][image]") {
   const Image image = uneven_image(3, 2);
   std::vector<float> out(18);
@@ -241,7 +257,7 @@ TEST_CASE("values are normalized by channel", "[data][image]") {
   normalize(image, out);
   for (std::size_t i = 0; i < 18; ++i)
     CHECK(out[i] ==
-          Approx((image.pixels[i] / 255.0 - mean[i % 3]) / deviation[i % 3]).epsilon(1e-6));
+          Approx((image.pixels[i] / 255.0 - mean[i % 3]) / deviation[i % 3]).margin(1e-6));
   require_error(ErrorKind::failure, {"expected room for 18 values, got 17"},
                 [&] { normalize(image, std::span(out).first(17)); });
   // One channel: the brightness of a pixel, to half a step.
