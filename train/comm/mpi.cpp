@@ -74,7 +74,9 @@ class MpiExchange final : public Exchange {
  public:
   explicit MpiExchange(const CommOptions& options) : deadline_s_(options.deadline_s) {
     check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup");
-    check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    // Of messages that are done, MPICH asks the handler of the world.
+    for (const MPI_Comm comm : {comm_, MPI_COMM_WORLD})
+      check_mpi(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     MPI_Comm_rank(comm_, &rank_);
     MPI_Comm_size(comm_, &world_);
     sent_.resize(static_cast<std::size_t>(world_));
