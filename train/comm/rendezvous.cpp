@@ -193,12 +193,14 @@ Rendezvous read_rendezvous(const Environment& environment) {
     if (!result) result = read_here;
   }
   check_agreement(variables, found);
-  // Daemons of mpirun and agents of torchrun are tasks of Slurm too, so it has the last word;
-  // unless it is what speaks MPICH's protocol, and says more than that.
-  const std::optional<Rendezvous> slurm = read_slurm(variables);
-  const bool same = result && slurm && result->launcher == kMpich.launcher &&
-                    result->rank == slurm->rank && result->world == slurm->world;
-  if (!result || same) result = slurm;
+  // Daemons of mpirun and agents of torchrun are tasks of Slurm too, so it has the last word; but
+  // srun itself speaks MPICH's protocol, and says more than that.
+  if (!result) {
+    result = read_slurm(variables);
+  } else if (result->launcher == kMpich.launcher) {
+    const std::optional<Rendezvous> slurm = read_slurm(variables);
+    if (slurm && slurm->rank == result->rank && slurm->world == result->world) result = slurm;
+  }
   ORCHID_CHECK_USAGE(result || !variables.has("PMIX_RANK"),
                      "environment: PMIX_RANK=", variables.text("PMIX_RANK"),
                      " tells a rank, and nothing how many there are; set RANK and WORLD_SIZE");
