@@ -1,5 +1,6 @@
-#include "kernels/cuda/device/fft_conv.cuh"
-#include "kernels/ops/fft_conv.h"
+#include "kernels/cuda/device/conv_signals.cuh"
+#include "kernels/cuda/runtime/conv_by_products.h"
+#include "kernels/cuda/runtime/cosine.h"
 
 namespace orchid::ops {
 namespace {
@@ -42,41 +43,6 @@ __global__ void __launch_bounds__(kTileThreads)
   }
 }
 
-/// (B, L, D) operands of one chunk of samples.
-template <class T>
-struct Signals {
-  Input<T> x, gate_in, gate_out;
-  Columns<const T> add;
-  Columns<T> c, y;
-  const float* skip;
-
-  explicit Signals(const FftConv& op)
-      : x(input_of<T>(op, op.x.tensor, op.x_column)),
-        gate_in(input_of<T>(op, op.gate_in.tensor, op.gate_in_column)),
-        gate_out(input_of<T>(op, op.gate_out.tensor, op.gate_out_column)),
-        add(columns_of<T>(op.add.tensor)),
-        c(mutable_columns_of<T>(op.c.tensor)),
-        y(mutable_columns_of<T>(op.y.tensor)),
-        skip(channel_values(op.skip)) {}
-
-  Signals from(std::int64_t first, std::int64_t rows) const {
-    Signals s = *this;
-    s.x = x.from(first, rows);
-    s.gate_in = gate_in.from(first, rows);
-    s.gate_out = gate_out.from(first, rows);
-    s.add = add.from(first, rows);
-    s.c = c.from(first, rows);
-    s.y = y.from(first, rows);
-    return s;
-  }
-  bool pairs(std::int64_t channels) const {
-    return pairs_allowed<T>(channels, {x.columns, gate_in.columns, gate_out.columns, add,
-                                       as_const(c), as_const(y)}) &&
-           reinterpret_cast<std::uintptr_t>(skip) % sizeof(float2) == 0;
-  }
-};
-
-/// Everything after the inverse transform: skip, c, gate_out, add, y.
 template <class T, int V, bool kShort>
 __global__ void __launch_bounds__(kTileThreads)
     finish_conv(const float* convolved, SignalShape s, TileGrid grid, Signals<T> o) {
@@ -86,32 +52,15 @@ __global__ void __launch_bounds__(kTileThreads)
   load_tile<V>(convolved, s, at, tile);
   const std::int64_t d = at.channel + tx * V;
   const bool inside = d < s.channels;
-  const InputReader<T, V, kShort> x(o.x, d, inside && o.skip),
-      gate_in(o.gate_in, d, inside && o.skip), gate_out(o.gate_out, d, inside);
-  float skip[V] = {}, other[V];
-  if (o.skip && inside) load_few<V>(o.skip + d, skip);
+  const ConvFinish<T, V, kShort> finish(o, d, inside);
 #pragma unroll
   for (int i = ty; i < kTile; i += kTileStep) {
     const std::int64_t n = at.position + i, row = n < s.length ? s.row(n) : s.rows;
     if (row >= s.rows || !inside) continue;
-    const std::int64_t r = at.sample * s.rows + row;
     float values[V];
 #pragma unroll
     for (int v = 0; v < V; ++v) values[v] = tile[i][v * kTile + tx];
-    if (o.skip) {
-      x.load(r, row, other);
-      if (gate_in) gate_in.scale(r, row, other);
-#pragma unroll
-      for (int v = 0; v < V; ++v) values[v] += skip[v] * other[v];
-    }
-    if (o.c) store_few<V>(o.c.at(r, d), values);
-    if (gate_out) gate_out.scale(r, row, values);
-    if (o.add) {
-      load_few<V>(o.add.at(r, d), other);
-#pragma unroll
-      for (int v = 0; v < V; ++v) values[v] += other[v];
-    }
-    store_few<V>(o.y.at(r, d), values);
+    finish(at.sample * s.rows + row, row, values);
   }
 }
 
@@ -140,7 +89,7 @@ void convolve(Context& ctx, const FftConv& op) {
            kernel.from(first, shape_of_bins), parts);
 
     fft_inverse(ctx, op.name, bins, in_time, op.length, chunk * width);
-    const bool pairs = o.pairs(width);
+    const bool pairs = o.lanes(2, width);
     const TileGrid rows(signal.used(), width, chunk, pairs ? 2 : 1);
     launch(rows.config(ctx, op.name), pairs ? finish_conv<T, 2, kShort> : finish_conv<T, 1, kShort>,
            in_time, signal, rows, o);
@@ -150,6 +99,7 @@ void convolve(Context& ctx, const FftConv& op) {
 }  // namespace
 
 void FftConv::cuda(Context& ctx) const {
+  if (transforms_by_product(ctx, kind, length, y->dtype())) return convolve_by_products(ctx, *this);
   dispatch_cuda_float(y->dtype(), [&](auto zero) {
     using T = decltype(zero);
     if (short_weight.defined()) return convolve<T, true>(ctx, *this);

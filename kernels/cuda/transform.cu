@@ -1,5 +1,6 @@
 #include "kernels/cuda/device/bins.cuh"
 #include "kernels/cuda/device/signal_rows.cuh"
+#include "kernels/cuda/runtime/cosine.h"
 #include "kernels/cuda/runtime/fft.h"
 #include "kernels/ops/transform_scales.h"
 
@@ -166,26 +167,64 @@ void spectrum_to_signal(Job job, const Tensor& spectrum, Tensor& signal, const B
   });
 }
 
+/// What one of the four ops is called with.
+struct Call {
+  Context& ctx;
+  const char* name;
+  TransformKind kind;
+  std::int64_t length;
+
+  /// Does it as a product, if that is the way. `scales`: of the matrix from samples to bins.
+  /// Not from or to bf16: the matrix would be rounded too, and spectra are to be as good as
+  /// float32.
+  bool multiply_instead(const Tensor& from, Tensor& to, const BinScales& scales,
+                        bool to_samples) const {
+    if (from.dtype() != DType::f32 || to.dtype() != DType::f32 ||
+        !transforms_by_product(ctx, kind, length, DType::f32))
+      return false;
+    const Shape& shape = from.shape();
+    multiply(ctx, name,
+             CosineProduct{.from = from.raw(),
+                           .from_width = shape[2],
+                           .to = to.raw(),
+                           .samples = shape[0],
+                           .length = length,
+                           .channels = shape[2],
+                           .scales = {scales.first, scales.rest},
+                           .to_samples = to_samples});
+    return true;
+  }
+};
+
 }  // namespace
 
 void Transform::cuda(Context& ctx) const {
-  signal_to_spectrum({ctx, name, x->shape(), kind, length}, *x, *spectrum,
-                     transform_scales(kind, length).forward);
+  const TransformScales scales = transform_scales(kind, length);
+  if (Call{ctx, name, kind, length}.multiply_instead(*x, *spectrum, scales.forward, false)) return;
+  signal_to_spectrum({ctx, name, x->shape(), kind, length}, *x, *spectrum, scales.forward);
 }
 
 void TransformGrad::cuda(Context& ctx) const {
+  const TransformScales scales = transform_scales(kind, length);
+  if (Call{ctx, name, kind, length}.multiply_instead(*dspectrum, *dx, scales.forward, true)) return;
   spectrum_to_signal({ctx, name, dx->shape(), kind, length}, *dspectrum, *dx,
-                     transform_scales(kind, length).forward_adjoint);
+                     scales.forward_adjoint);
 }
 
 void InverseTransform::cuda(Context& ctx) const {
-  spectrum_to_signal({ctx, name, x->shape(), kind, length}, *spectrum, *x,
-                     transform_scales(kind, length).inverse);
+  const TransformScales scales = transform_scales(kind, length);
+  if (Call{ctx, name, kind, length}.multiply_instead(*spectrum, *x, scales.inverse_adjoint, true))
+    return;
+  spectrum_to_signal({ctx, name, x->shape(), kind, length}, *spectrum, *x, scales.inverse);
 }
 
 void InverseTransformGrad::cuda(Context& ctx) const {
+  const TransformScales scales = transform_scales(kind, length);
+  if (Call{ctx, name, kind, length}.multiply_instead(*dx, *dspectrum, scales.inverse_adjoint,
+                                                     false))
+    return;
   signal_to_spectrum({ctx, name, dx->shape(), kind, length}, *dx, *dspectrum,
-                     transform_scales(kind, length).inverse_adjoint);
+                     scales.inverse_adjoint);
 }
 
 }  // namespace orchid::ops

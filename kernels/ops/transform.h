@@ -39,6 +39,24 @@ struct TransformScratch {
   std::int64_t most_bytes = std::int64_t{256} << 20;
 };
 
+/// How a GPU does cosine transforms: by Fourier transforms, or by products with the matrix of
+/// cosines. `automatic`: products up to a length.
+enum class TransformMethod { automatic, fft, product };
+
+/// That of a context: ctx.state<TransformChoice>().
+struct TransformChoice {
+  TransformMethod method = TransformMethod::fft;
+};
+
+/// The longest signals that `automatic` transforms by products. One is of 2 N FLOP an element; what
+/// it saves are a transposition each way and the passes of the Fourier transform, about 20 bytes
+/// an element, at 200 FLOP a byte on tensor cores (bf16, tf32) and 12 without: N = 2000 and 120 by
+/// that. Products reach less of their peak than copies do, and round more, so half of the former.
+inline constexpr std::int64_t kProductLength = 512;
+inline constexpr std::int64_t kExactProductLength = 128;
+/// No longer ones by `product` either: their matrix would be larger than the signals.
+inline constexpr std::int64_t kMostProductLength = 4096;
+
 /// Work of one real transform of length N for `signals` signals: half of 5 N log2 N each.
 inline double transform_flops(double signals, std::int64_t length) {
   const double n = static_cast<double>(length);

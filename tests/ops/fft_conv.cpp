@@ -225,3 +225,16 @@ TEST_CASE("fft_conv works through the batch in chunks where memory is short", "[
     check_case(TransformKind::dct, {3, 9, 34}, 9, {.add = false, .short_taps = 3});
   }
 }
+
+TEST_CASE("fft_conv and its gradient equal the direct sums for the lengths of products",
+          "[ops][fft_conv]") {
+  for (const TransformKind kind : {TransformKind::dct, TransformKind::dct_ortho})
+    for (const std::int64_t length : {1, 2, 31, 64, 128, 196, 197, 256})
+      check_case(kind, {2, length, 8}, length, {.short_taps = length % 2 == 0 ? 3 : 0});
+}
+
+TEST_CASE("fft_conv by products reads a signal where it lies", "[ops][fft_conv]") {
+  const Parts bare{.gates = false, .h = false, .add = false};
+  for (const std::int64_t width : {5, 12, 16})
+    check_case(TransformKind::dct_ortho, {3, 10, width}, 10, bare);
+}

@@ -78,6 +78,28 @@ inline Array short_convolution(const Array& p, const Shape& shape, std::int64_t 
                                   p, weight, bias);
 }
 
+/// Of results in bf16 by products, which round u, the cosines, T(u), T(u) H and the result (or
+/// three of them of both factors of dH): up to six times 2^-9 and one for the second order.
+constexpr Tolerance kBf16Products{1.4e-2};
+
+/// Calls body(ctx, tolerance, tolerance of spectra and parameters) in every precision, and for
+/// cosine kinds by Fourier transforms and by products.
+template <class Body>
+void for_each_method(TransformKind kind, const Body& body) {
+  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
+    const bool bf16 = dtype == DType::bf16;
+    auto& method = ctx.state<ops::TransformChoice>().method;
+    method = ops::TransformMethod::fft;
+    body(ctx, tolerance, bf16 ? kF32 : tolerance);
+    if (built_with_cuda() && !ops::is_fourier(kind)) {
+      INFO("by products");
+      method = ops::TransformMethod::product;
+      body(ctx, bf16 ? kBf16Products : tolerance, bf16 ? kBf16Products : tolerance);
+    }
+    method = ops::TransformMethod::automatic;
+  });
+}
+
 inline void check_case(TransformKind kind, const Shape& signal, std::int64_t length,
                        const Parts& parts) {
   INFO(ops::name_of(kind) << " " << signal << " N=" << length << " gates=" << parts.gates << " h="
@@ -110,8 +132,7 @@ inline void check_case(TransformKind kind, const Shape& signal, std::int64_t len
   const Array g = random_array(signal.count(), 8);
   const reference::FftConv::Gradients expected = r.backward(g);
 
-  for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
-    const Tolerance of_spectra = dtype == DType::bf16 ? kF32 : tolerance;
+  for_each_method(kind, [&](Context& ctx, Tolerance tolerance, Tolerance of_spectra) {
     const Tensor projected = upload(ctx, columns, all), none;
     const Tensor gates = parts.gates ? projected : none;
     const Tensor h0 = upload_f(ctx, r.h0, {bins, channels});

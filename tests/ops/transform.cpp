@@ -56,6 +56,19 @@ void check_size(TransformKind kind, const Size& s) {
   });
 }
 
+/// Sets how the test contexts do cosine transforms; back to automatic at the end.
+class Method {
+ public:
+  explicit Method(ops::TransformMethod method) { set(method); }
+  ~Method() { set(ops::TransformMethod::automatic); }
+
+ private:
+  static void set(ops::TransformMethod method) {
+    for_each_precision(
+        [&](Context& ctx, DType, Tolerance) { ctx.state<ops::TransformChoice>().method = method; });
+  }
+};
+
 double relative_l2(const Array& got, const Array& expected) {
   double error = 0, norm = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
@@ -84,6 +97,37 @@ TEST_CASE("transforms equal the explicit matrices for long lengths", "[ops][tran
   check_size(TransformKind::fft_ortho, {1, 1000, 3, 1000});
   check_size(TransformKind::fft, {1, 1024, 3, 1024});
   check_size(TransformKind::dct, {1, 1024, 3, 1024});
+}
+
+TEST_CASE("cosine transforms by products and by Fourier transforms equal the explicit matrices",
+          "[ops][transform]") {
+  for (const ops::TransformMethod method :
+       {ops::TransformMethod::product, ops::TransformMethod::fft}) {
+    const Method set(method);
+    for (const TransformKind kind : {TransformKind::dct, TransformKind::dct_ortho})
+      for (const std::int64_t length : {1, 2, 31, 64, 128, 196, 197, 256})
+        check_size(kind, {2, length, length == 64 ? 33 : 8, length});
+  }
+}
+
+TEST_CASE("float32 spectra beside bf16 activations keep ten bits of their operands",
+          "[ops][transform]") {
+  if (!built_with_cuda()) return;
+  const std::int64_t batch = 3, length = 37, width = 16;
+  Context& ctx = test_context(DType::bf16);
+  const Method set(ops::TransformMethod::product);
+  const Shape shape{batch, length, width};
+  const Array x = random_array(shape.count(), 7);
+  const auto samples = static_cast<std::size_t>(length);
+  const auto to_bins = reference::forward_matrix(reference::Kind::dct_ortho, samples, samples);
+  const Tensor tx = upload_f(ctx, x, shape);
+  Tensor y = poisoned_f(ctx, shape), dx = poisoned_f(ctx, shape);
+  run(ctx,
+      ops::Transform{.x = tx, .spectrum = y, .kind = TransformKind::dct_ortho, .length = length});
+  run(ctx, ops::TransformGrad{
+               .dspectrum = tx, .dx = dx, .kind = TransformKind::dct_ortho, .length = length});
+  check_close("spectrum", y, apply(to_bins, x, batch, width), {5e-4});
+  check_close("dx", dx, apply(transposed(to_bins), x, batch, width), {5e-4});
 }
 
 TEST_CASE("fourier transforms pad the signal with zeros and cut the result", "[ops][transform]") {

@@ -2,6 +2,7 @@
 // products by plain loops, and errors for what the manual does not allow.
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <tuple>
 #include <vector>
@@ -82,6 +83,12 @@ void write(void* data, cudaDataType_t type, std::int64_t at, float value) {
         static_cast<char*>(data) + at * static_cast<std::int64_t>(size_of(type)), size_of(type));
 }
 
+/// To the nearest with 10 bits behind the point, as products in tf32 take their operands.
+float rounded_to_tf32(float value) {
+  const auto word = std::bit_cast<std::uint32_t>(value);
+  return std::bit_cast<float>((word + 0x1000u) & 0xffffe000u);
+}
+
 struct Product {
   Operation operation;
   Matrix a, b, c;
@@ -91,14 +98,18 @@ struct Product {
 
   std::int64_t depth() const { return operation.transpose_a == CUBLAS_OP_N ? a.columns : a.rows; }
 
+  float operand(const void* data, cudaDataType_t type, std::int64_t at) const {
+    const float value = read(data, type, at);
+    return operation.compute == CUBLAS_COMPUTE_32F_FAST_TF32 ? rounded_to_tf32(value) : value;
+  }
   /// Element (row, k) of op(A), element (k, column) of op(B).
   float a_at(std::int64_t product, std::int64_t row, std::int64_t k) const {
     const bool plain = operation.transpose_a == CUBLAS_OP_N;
-    return read(a_data, a.type, plain ? a.at(product, row, k) : a.at(product, k, row));
+    return operand(a_data, a.type, plain ? a.at(product, row, k) : a.at(product, k, row));
   }
   float b_at(std::int64_t product, std::int64_t k, std::int64_t column) const {
     const bool plain = operation.transpose_b == CUBLAS_OP_N;
-    return read(b_data, b.type, plain ? b.at(product, k, column) : b.at(product, column, k));
+    return operand(b_data, b.type, plain ? b.at(product, k, column) : b.at(product, column, k));
   }
 
   /// One column of D at a time.

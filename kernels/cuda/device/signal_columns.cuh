@@ -38,15 +38,20 @@ Columns<T> mutable_columns_of(Tensor* tensor, std::int64_t first = 0) {
   return {elements<T>(*tensor) + first, tensor->shape().last()};
 }
 
-/// True if all channels can be accessed in pairs (V = 2).
+/// True if all channels can be accessed in packs of so many.
 template <class T>
-bool pairs_allowed(std::int64_t channels, std::initializer_list<Columns<const T>> all) {
-  if (channels % 2 != 0) return false;
+bool lanes_allowed(int lanes, std::int64_t channels, std::initializer_list<Columns<const T>> all) {
+  if (channels % lanes != 0) return false;
   for (const Columns<const T>& one : all) {
-    if (one.width % 2 != 0 || reinterpret_cast<std::uintptr_t>(one.data) % (2 * sizeof(T)) != 0)
+    const auto address = reinterpret_cast<std::uintptr_t>(one.data);
+    if (one.width % lanes != 0 || address % (static_cast<unsigned>(lanes) * sizeof(T)) != 0)
       return false;
   }
   return true;
+}
+template <class T>
+bool pairs_allowed(std::int64_t channels, std::initializer_list<Columns<const T>> all) {
+  return lanes_allowed<T>(2, channels, all);
 }
 
 /// An operand that is read, and what of it: its elements, or those of a causal depthwise

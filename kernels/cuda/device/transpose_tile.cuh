@@ -54,11 +54,12 @@ struct TileGrid {
   }
 };
 
-/// to[v] = p[v] for v < V, where V is 1, or 2 and the address a multiple of two elements.
+/// to[v] = p[v] for v < V, where V is 1, or 2 and the address a multiple of two elements, or as
+/// `load` has it.
 template <int V, class T>
 __device__ void load_few(const T* p, float (&to)[V]) {
-  if constexpr (V == 1) {
-    to[0] = to_float(*p);
+  if constexpr (V != 2) {
+    load(p, to);
   } else if constexpr (sizeof(T) == sizeof(float)) {
     const float2 pair = *reinterpret_cast<const float2*>(p);
     to[0] = pair.x;
@@ -71,8 +72,8 @@ __device__ void load_few(const T* p, float (&to)[V]) {
 }
 template <int V, class T>
 __device__ void store_few(T* p, const float (&from)[V]) {
-  if constexpr (V == 1) {
-    *p = from_float<T>(from[0]);
+  if constexpr (V != 2) {
+    store(p, from);
   } else if constexpr (sizeof(T) == sizeof(float)) {
     *reinterpret_cast<float2*>(p) = make_float2(from[0], from[1]);
   } else {

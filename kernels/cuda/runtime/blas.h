@@ -28,6 +28,7 @@ struct MatrixProduct {
   float* a_sums =
       nullptr;  ///< (m), not batched, with transpose_a: sums of A's rows over k are stored here
                 ///< (the bias gradient when A is dy), whatever `accumulate` says
+  bool allow_tf32 = false;  ///< whatever the context says
 };
 
 /// Queues the product on the context's stream. `op` names the op in errors.

@@ -97,7 +97,7 @@ Problem problem_of(const Context& ctx, const MatrixProduct& p, Epilogue epilogue
           p.b_stride,
           p.c_stride,
           p.accumulate,
-          ctx.allow_tf32(),
+          p.operands == DType::f32 && (ctx.allow_tf32() || p.allow_tf32),
           epilogue,
           {alignment_of(p.a, p.a_stride, p.operands), alignment_of(p.b, p.b_stride, p.operands),
            alignment_of(p.c, p.c_stride, p.result),
@@ -143,11 +143,11 @@ Layout make_layout(const Request& request, DType dtype, std::int64_t rows, std::
 /// C^T = op(B)^T op(A)^T: b is cuBLASLt's first operand, a its second. Both keep their flag.
 Description make_description(const Request& request, const Problem& problem) {
   const MatrixProduct& p = request.product;
-  const bool tf32 = problem.tf32 && p.operands == DType::f32;
   cublasLtMatmulDesc_t raw = nullptr;
-  request.check(cublasLtMatmulDescCreate(
-                    &raw, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
-                "describing a product");
+  request.check(
+      cublasLtMatmulDescCreate(
+          &raw, problem.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
+      "describing a product");
   Description description(raw);
   const auto flag = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
   set(request, description, CUBLASLT_MATMUL_DESC_TRANSA, flag(p.transpose_b));
