@@ -317,6 +317,7 @@ void add_data(CLI::App& app, Action& action) {
   add_inspect(*group, action);
   add_pack_images(*group, action);
   add_preview(*group, action);
+  add_bench_loader(*group, action);
   add_check_submission(*group, action);
 }
 

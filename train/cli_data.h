@@ -13,6 +13,7 @@ data::Progress progress_line(const std::string& what);
 /// Verbs of `orchid data` for pictures.
 void add_pack_images(CLI::App& group, Action&);
 void add_preview(CLI::App& group, Action&);
+void add_bench_loader(CLI::App& group, Action&);
 
 /// `orchid data inspect` of a folder of packed pictures.
 bool is_packed_images(const std::filesystem::path& folder);
