@@ -1,5 +1,5 @@
 #include "data/image/decode.h"
-#include "kernels/core/philox.h"
+#include "tests/data/damage.h"
 #include "tests/data/image_fixtures.h"
 
 using namespace orchid;
@@ -7,19 +7,6 @@ using namespace orchid::data;
 using namespace orchid::test;
 
 namespace {
-
-/// Random numbers one after another.
-class Dice {
- public:
-  explicit Dice(std::uint64_t seed) : random_(seed, RandomPurpose::test) {}
-  std::size_t below(std::size_t n) {
-    return Philox::below(static_cast<std::uint32_t>(n), random_.words(0, next_++)[0]);
-  }
-
- private:
-  Philox random_;
-  std::uint64_t next_ = 0;
-};
 
 std::vector<std::string> seeds() {
   std::vector<std::string> files;
@@ -38,39 +25,10 @@ std::vector<std::string> seeds() {
   return files;
 }
 
-/// Changes, takes out, doubles or cuts off bytes, at up to four places.
-std::string damaged(std::string text, Dice& dice) {
-  for (std::size_t times = 1 + dice.below(4); times > 0 && text.size() > 1; --times) {
-    const std::size_t at = dice.below(text.size());
-    const std::size_t count = 1 + dice.below(std::min<std::size_t>(text.size() - at, 40));
-    switch (dice.below(6)) {
-      case 0:
-        text[at] = static_cast<char>(dice.below(256));
-        break;
-      case 1:
-        text[at] = static_cast<char>(text[at] ^ (1 << dice.below(8)));
-        break;
-      case 2:
-        text[at] = static_cast<char>(dice.below(2) ? 0xFF : 0);
-        break;
-      case 3:
-        text.erase(at, count);
-        break;
-      case 4:
-        text.insert(at, text.substr(at, count));
-        break;
-      default:
-        text.resize(at);
-    }
-  }
-  return text;
-}
-
 }  // namespace
 
 TEST_CASE("no damaged picture brings the decoders down", "[data][image][image_fuzz]") {
-  const char* more = std::getenv("ORCHID_FUZZ_INPUTS");
-  const int inputs = more ? std::atoi(more) : 500;
+  const int inputs = fuzz_inputs(500);
   const auto files = seeds();
   int decoded = 0, noted = 0, refused = 0;
   Dice dice(20);
