@@ -33,7 +33,7 @@ bool contains(const std::string& text, const std::string& part) {
 /// Sends bytes as they are; what comes back until the server closes or half a second is over.
 std::string talk(int port, const std::string& bytes) {
   std::string reason;
-  const Socket socket = try_connect("127.0.0.1", port, 5, reason);
+  const Descriptor socket = try_connect("127.0.0.1", port, 5, reason);
   if (!socket.open()) return "not connected: " + reason;
   std::size_t sent = 0;
   while (sent < bytes.size()) {
@@ -155,7 +155,7 @@ TEST_CASE("a store outlives whatever is sent to it", "[comm][store]") {
     for (std::size_t k = 0; k < count; ++k)
       bytes += static_cast<char>(random() % (i % 3 ? 256 : 4));
     std::string reason;
-    const Socket socket = try_connect("127.0.0.1", server.port(), 5, reason);
+    const Descriptor socket = try_connect("127.0.0.1", server.port(), 5, reason);
     REQUIRE(socket.open());
     static_cast<void>(send(socket.handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
   }
@@ -170,7 +170,7 @@ TEST_CASE("requests that come in pieces and together are answered", "[comm][stor
       wire::frame("D") + wire::frame("D") + wire::frame("Db") + wire::frame("N");
   CHECK(talk(server.port(), all) == expected);
   std::string reason;
-  const Socket socket = try_connect("127.0.0.1", server.port(), 5, reason);
+  const Descriptor socket = try_connect("127.0.0.1", server.port(), 5, reason);
   for (const char c : all) {
     REQUIRE(send(socket.handle(), &c, 1, MSG_NOSIGNAL) == 1);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

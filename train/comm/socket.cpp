@@ -31,18 +31,18 @@ Addresses look_up(const char* host, int port, int flags, std::string& reason) {
   return {error == 0 ? found : nullptr, freeaddrinfo};
 }
 
-bool wait_for_event(const Socket& socket, short event, double seconds) {
+bool wait_for_event(const Descriptor& socket, short event, double seconds) {
   pollfd entry{socket.handle(), event, 0};
   const int milliseconds = static_cast<int>(std::clamp(seconds * 1000, 0.0, 1e9));
   return poll(&entry, 1, milliseconds) == 1;
 }
 
-Socket open_socket(const addrinfo& address) {
-  return Socket(::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Descriptor open_socket(const addrinfo& address) {
+  return Descriptor(::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
 /// Of a bound socket.
-int port_of(const Socket& socket) {
+int port_of(const Descriptor& socket) {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
   if (getsockname(socket.handle(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return 0;
@@ -53,23 +53,23 @@ int port_of(const Socket& socket) {
 
 }  // namespace
 
-Socket::~Socket() {
+Descriptor::~Descriptor() {
   if (handle_ >= 0) ::close(handle_);
 }
 
-Socket& Socket::operator=(Socket&& other) noexcept {
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
   std::swap(handle_, other.handle_);
   return *this;
 }
 
-std::vector<Socket> listen_everywhere(int& port) {
-  std::vector<Socket> sockets;
+std::vector<Descriptor> listen_everywhere(int& port) {
+  std::vector<Descriptor> sockets;
   std::string reason = "no address of this machine";
   for (const int family : {AF_INET6, AF_INET}) {
     const Addresses found = look_up(nullptr, port, AI_PASSIVE, reason);
     for (const addrinfo* at = found.get(); at; at = at->ai_next) {
       if (at->ai_family != family) continue;
-      Socket socket = open_socket(*at);
+      Descriptor socket = open_socket(*at);
       const int on = 1;
       if (!socket.open()) continue;
       setsockopt(socket.handle(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -89,10 +89,10 @@ std::vector<Socket> listen_everywhere(int& port) {
   return sockets;
 }
 
-Socket try_connect(const std::string& host, int port, double seconds, std::string& reason) {
+Descriptor try_connect(const std::string& host, int port, double seconds, std::string& reason) {
   const Addresses found = look_up(host.c_str(), port, 0, reason);
   for (const addrinfo* at = found.get(); at; at = at->ai_next) {
-    Socket socket = open_socket(*at);
+    Descriptor socket = open_socket(*at);
     if (!socket.open()) continue;
     int error = connect(socket.handle(), at->ai_addr, at->ai_addrlen) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
@@ -111,11 +111,11 @@ Socket try_connect(const std::string& host, int port, double seconds, std::strin
   return {};
 }
 
-bool wait_readable(const Socket& socket, double seconds) {
+bool wait_readable(const Descriptor& socket, double seconds) {
   return wait_for_event(socket, POLLIN, seconds);
 }
 
-bool wait_writable(const Socket& socket, double seconds) {
+bool wait_writable(const Descriptor& socket, double seconds) {
   return wait_for_event(socket, POLLOUT, seconds);
 }
 

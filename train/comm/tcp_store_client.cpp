@@ -113,7 +113,7 @@ class TcpStore final : public Store {
   std::string place_;
   double deadline_s_;
   std::mutex mutex_;
-  Socket socket_;
+  Descriptor socket_;
   std::string received_;
 };
 

@@ -26,7 +26,7 @@ constexpr std::size_t kMostUnread = std::size_t{1} << 20;  ///< answers a peer d
 constexpr auto kGreetWithin = 10s;
 
 struct Peer {
-  Socket socket;
+  Descriptor socket;
   std::string in, out;
   bool greeted = false;
   bool closing = false;  ///< once `out` is written
@@ -51,7 +51,7 @@ class StoreServer::Service {
 
  private:
   void serve();
-  void accept_from(const Socket& listener);
+  void accept_from(const Descriptor& listener);
   /// False: the peer is done with.
   bool talk(Peer&, short events);
   bool read(Peer&);
@@ -60,7 +60,7 @@ class StoreServer::Service {
 
   std::string job_;
   int port_;
-  std::vector<Socket> listeners_;
+  std::vector<Descriptor> listeners_;
   std::list<Peer> peers_;
   std::map<std::string, std::string> values_;
   std::atomic<bool> stop_ = false;
@@ -69,7 +69,7 @@ class StoreServer::Service {
 
 void StoreServer::Service::serve() {
   std::vector<pollfd> entries;
-  for (const Socket& listener : listeners_) entries.push_back({listener.handle(), POLLIN, 0});
+  for (const Descriptor& listener : listeners_) entries.push_back({listener.handle(), POLLIN, 0});
   for (const Peer& peer : peers_)
     entries.push_back({peer.socket.handle(),
                        static_cast<short>(peer.out.empty() ? POLLIN : POLLIN | POLLOUT), 0});
@@ -84,9 +84,9 @@ void StoreServer::Service::serve() {
     if (entries[i].revents != 0) accept_from(listeners_[i]);
 }
 
-void StoreServer::Service::accept_from(const Socket& listener) {
+void StoreServer::Service::accept_from(const Descriptor& listener) {
   for (;;) {
-    Socket socket(accept4(listener.handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Descriptor socket(accept4(listener.handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket.open()) return;
     if (peers_.size() >= kMostPeers) continue;
     peers_.emplace_back();
