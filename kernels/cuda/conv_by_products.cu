@@ -9,10 +9,10 @@ namespace {
 
 using namespace orchid::cuda;
 
-/// Bins times the kernel, in place.
+/// to = bins times the kernel; to may be bins.
 template <class T, int V>
 __global__ void __launch_bounds__(kBinThreads)
-    multiply_rows(T* bins, BinRows s, KernelRows kernel, BatchParts parts) {
+    multiply_rows(const Bin<T>* bins, T* to, BinRows s, KernelRows kernel, BatchParts parts) {
   const std::int64_t element = grid_thread() * V;
   if (element >= s.size) return;
   const KernelPack<V> pack(s, kernel, element);
@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(kBinThreads)
     pack.get(b * s.size, h);
 #pragma unroll
     for (int v = 0; v < V; ++v) bin[v] *= h[v];
-    store(bins + b * s.size + element, bin);
+    store(to + b * s.size + element, bin);
   }
 }
 
@@ -41,13 +41,13 @@ __global__ void __launch_bounds__(kWarp* kRowRuns, 2)
 }
 
 template <class T>
-void multiply_bins(Context& ctx, const char* name, T* bins, const BinRows& s,
+void multiply_bins(Context& ctx, const char* name, const Bin<T>* bins, T* to, const BinRows& s,
                    const KernelRows& kernel, std::int64_t samples) {
-  const bool packs = vectorizable<T>(s.channels, bins, kernel.h0, kernel.h);
+  const bool packs = vectorizable<T>(s.channels, bins, to, kernel.h0, kernel.h);
   const int lanes = packs ? kLanes<T> : 1;
   const BatchParts parts(samples, s.blocks(lanes));
   launch(s.config(ctx, name, lanes, parts.parts),
-         packs ? multiply_rows<T, kLanes<T>> : multiply_rows<T, 1>, bins, s, kernel, parts);
+         packs ? multiply_rows<T, kLanes<T>> : multiply_rows<T, 1>, bins, to, s, kernel, parts);
 }
 
 template <class T, bool kShort>
@@ -58,9 +58,10 @@ void convolve(Context& ctx, const FftConv& op) {
   const BinRows bins(op, shape);
   const KernelRows kernel = kernel_rows(op);
   const Signals<T> all(op);
-  const SampleChunks chunks(ctx, shape[0], 2 * bins.size * static_cast<std::int64_t>(sizeof(T)));
+  constexpr std::int64_t kBytes = sizeof(T) + sizeof(Bin<T>);
+  const SampleChunks chunks(ctx, shape[0], kBytes * bins.size);
   Tensor samples = ctx.empty({chunks.at_once, rows, width}, dtype);
-  Tensor transformed = ctx.empty(samples.shape(), dtype);
+  Tensor transformed = ctx.empty(samples.shape(), bin_type<T>());
   chunks([&](std::int64_t first, std::int64_t chunk) {
     const Signals<T> o = all.from(first, rows);
     RowGrid grid{chunk * rows, rows, width, 1};
@@ -70,15 +71,17 @@ void convolve(Context& ctx, const FftConv& op) {
                           .from_width = u.width,
                           .to = transformed.raw(),
                           .operands = dtype,
-                          .result = dtype,
+                          .result = bin_type<T>(),
                           .samples = chunk,
                           .length = rows,
                           .channels = width};
     multiply(ctx, op.name, product);
-    multiply_bins(ctx, op.name, elements<T>(transformed), bins, kernel.from(first, bins), chunk);
-    product.from = transformed.raw();
+    multiply_bins(ctx, op.name, elements<Bin<T>>(transformed), elements<T>(samples), bins,
+                  kernel.from(first, bins), chunk);
+    product.from = samples.raw();
     product.from_width = width;
-    product.to = samples.raw();
+    product.to = transformed.raw();
+    product.result = dtype;
     product.to_samples = true;
     multiply(ctx, op.name, product);
 
@@ -86,7 +89,7 @@ void convolve(Context& ctx, const FftConv& op) {
     const bool packs = o.lanes(V, width);
     grid.lanes = packs ? V : 1;
     launch(grid.config(ctx, op.name), packs ? finish_rows<T, V, kShort> : finish_rows<T, 1, kShort>,
-           elements<T>(samples), grid, o);
+           elements<T>(transformed), grid, o);
   });
 }
 

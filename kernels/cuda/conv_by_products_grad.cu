@@ -10,11 +10,11 @@ namespace {
 using namespace orchid::cuda;
 
 /// From T(u) and T(dc) to the gradient of the kernel, dh (null when left out) and its sum over each
-/// part of the batch, and, in place of T(dc), that of T(u).
+/// part of the batch, and that of T(u), du.
 template <class T, int V>
 __global__ void __launch_bounds__(kBinThreads)
-    grad_rows(const T* u_bins, T* dc_bins, BinRows s, KernelRows kernel, BatchParts parts,
-              float* dh, float* sums, bool add) {
+    grad_rows(const Bin<T>* u_bins, const Bin<T>* dc_bins, T* du, BinRows s, KernelRows kernel,
+              BatchParts parts, float* dh, float* sums, bool add) {
   const std::int64_t element = grid_thread() * V;
   if (element >= s.size) return;
   const KernelPack<V> pack(s, kernel, element);
@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(kBinThreads)
       dc[v] *= h[v];
       sum[v] += u[v];
     }
-    store(dc_bins + at, dc);
+    store(du + at, dc);
     if (dh) store(dh + at, u);
   }
   float* const to = sums + blockIdx.y * s.size + element;
@@ -103,8 +103,8 @@ struct Gradient {
         kernel(kernel_rows(o)),
         all(o),
         samples(ctx.empty({at_once, rows, width}, dtype)),
-        u(ctx.empty(samples.shape(), dtype)),
-        dc(ctx.empty(samples.shape(), dtype)) {}
+        u(ctx.empty(samples.shape(), bin_type<T>())),
+        dc(ctx.empty(samples.shape(), bin_type<T>())) {}
 
   RowGrid grid(std::int64_t count) const { return {count * rows, rows, width, 1}; }
   void multiply_cosines(const void* from, std::int64_t from_width, Tensor& to, std::int64_t count,
@@ -114,7 +114,7 @@ struct Gradient {
                            .from_width = from_width,
                            .to = to.raw(),
                            .operands = dtype,
-                           .result = dtype,
+                           .result = to_samples ? dtype : bin_type<T>(),
                            .samples = count,
                            .length = rows,
                            .channels = width,
@@ -126,19 +126,19 @@ struct Gradient {
     multiply_cosines(signal.data, signal.width, spectrum, count, false);
   }
 
-  /// Spectra to spectra: dh, dh0, and du in place of dc.
+  /// Spectra to spectra: dh, dh0, and du in `samples`.
   void multiply_bins(std::int64_t first, std::int64_t count) {
-    T* const to = elements<T>(dc);
+    T* const du = elements<T>(samples);
     float* const dh = op.dh.defined() ? elements<float>(*op.dh) + first * bins.size : nullptr;
     const KernelRows own = kernel.from(first, bins);
-    const bool packs = vectorizable<T>(width, to, own.h0, own.h, dh, elements<float>(*op.dh0));
+    const bool packs = vectorizable<T>(width, du, own.h0, own.h, dh, elements<float>(*op.dh0));
     const int lanes = packs ? kLanes<T> : 1;
     const BatchParts parts(count, bins.blocks(lanes));
     const bool one = parts.parts == 1;
     Tensor sums = one ? *op.dh0 : ctx.empty({parts.parts, bins.size}, DType::f32);
     launch(bins.config(ctx, op.name, lanes, parts.parts),
-           packs ? grad_rows<T, kLanes<T>> : grad_rows<T, 1>, elements<T>(u), to, bins, own, parts,
-           dh, elements<float>(sums), one);
+           packs ? grad_rows<T, kLanes<T>> : grad_rows<T, 1>, elements<Bin<T>>(u),
+           elements<Bin<T>>(dc), du, bins, own, parts, dh, elements<float>(sums), one);
     if (one) return;
     launch({.grid = blocks_for(bins.size, 256),
             .block = 256,
@@ -158,8 +158,8 @@ struct Gradient {
     if (op.dskip.defined()) dskip = ctx.empty({blocks, width}, DType::f32);
     float* const sums = dskip.defined() ? elements<float>(dskip) : nullptr;
     launch(all_rows.config(ctx, op.name),
-           packs ? finish_rows_grad<T, V, kShort> : finish_rows_grad<T, 1, kShort>,
-           elements<T>(samples), all_rows, o, sums);
+           packs ? finish_rows_grad<T, V, kShort> : finish_rows_grad<T, 1, kShort>, elements<T>(dc),
+           all_rows, o, sums);
     if (!sums) return;
     accumulate_columns<1>(ctx, op.name, PartialRows{sums, width}, blocks, width,
                           {{elements<float>(*op.dskip)}}, vectorizable<float>(width, sums));
@@ -170,7 +170,7 @@ struct Gradient {
     transform(o.x, o.gate_in, count, u);
     transform(o.dy, o.gate_out, count, dc);
     multiply_bins(first, count);
-    multiply_cosines(dc.raw(), width, samples, count, true);
+    multiply_cosines(samples.raw(), width, dc, count, true);
     finish(o, count);
   }
 };
@@ -181,8 +181,8 @@ void convolve_grad_by_products(Context& ctx, const FftConvGrad& op) {
   const Shape& shape = op.dy->shape();
   dispatch_cuda_float(op.dy->dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const SampleChunks chunks(ctx, shape[0],
-                              3 * shape[1] * shape[2] * static_cast<std::int64_t>(sizeof(T)));
+    constexpr std::int64_t kBytes = sizeof(T) + 2 * sizeof(Bin<T>);
+    const SampleChunks chunks(ctx, shape[0], kBytes * shape[1] * shape[2]);
     const auto run_chunks = [&](auto gradient) {
       chunks([&](std::int64_t first, std::int64_t count) { gradient.chunk(first, count); });
     };

@@ -2,9 +2,17 @@
 
 #include "kernels/cuda/device/fft_conv.cuh"
 
-/// Spectra of cosines in the layout (B, N, D), elements of T, for products with the matrix of plain
+/// Spectra of cosines in the layout (B, N, D) for products with the matrix of plain
 /// cosines: whatever scales its rows is in the kernel.
 namespace orchid::cuda {
+
+/// Element of T(u) and T(dc); their products with the kernel are operands, of type T.
+template <class T>
+using Bin = float;
+template <class T>
+constexpr DType bin_type() {
+  return sizeof(Bin<T>) == sizeof(float) ? DType::f32 : DType::bf16;
+}
 
 inline constexpr int kBinThreads = 256;
 
