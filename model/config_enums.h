@@ -19,6 +19,13 @@ struct EnumNames<ops::TransformKind> {
 };
 
 template <>
+struct EnumNames<ops::TransformMethod> {
+  using M = ops::TransformMethod;
+  static constexpr EnumName<M> values[] = {
+      {M::automatic, "auto"}, {M::fft, "fft"}, {M::product, "product"}};
+};
+
+template <>
 struct EnumNames<ops::Padding> {
   using P = ops::Padding;
   static constexpr EnumName<P> values[] = {{P::zeros, "zeros"},

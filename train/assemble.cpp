@@ -81,6 +81,7 @@ Context make_context(const RunConfig& config) {
   const DType compute = config.precision == Precision::bf16 ? DType::bf16 : DType::f32;
   Context ctx(device, compute, static_cast<int>(config.threads));
   ctx.set_allow_tf32(config.tf32);
+  ctx.state<ops::TransformChoice>().method = config.transforms;
   return ctx;
 }
 

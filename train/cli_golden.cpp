@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include "model/config_enums.h"
 #include "train/cli.h"
 #include "train/golden/golden.h"
 #include "train/log/json_writer.h"
@@ -11,6 +12,7 @@ struct GoldenOptions {
   std::vector<std::string> files;
   std::string device = "auto";
   std::string precision = "float32";
+  std::string transforms = "auto";
   bool json = false;
 };
 
@@ -31,6 +33,7 @@ int run_golden(const GoldenOptions& options) {
                                                      : DType::f32;
   const bool automatic = options.device == "auto" && dtype == DType::f64;
   Context ctx(parse_device(automatic ? "cpu" : options.device), dtype);
+  ctx.state<ops::TransformChoice>().method = parse_enum<ops::TransformMethod>(options.transforms);
   JsonWriter json(2);
   json.begin_object().key("cases").begin_array();
   std::string text;
@@ -60,6 +63,9 @@ void add_check_golden(CLI::App& app, Action& action) {
   verb->add_option("--device", options->device, "auto | cpu | cuda[:index]");
   verb->add_option("--precision", options->precision, "float32 | float64 (CPU) | bf16 (GPU)")
       ->check(CLI::IsMember({"float32", "float64", "bf16"}));
+  verb->add_option("--transforms", options->transforms,
+                   "cosine transforms on a GPU: auto | fft | product")
+      ->check(CLI::IsMember({"auto", "fft", "product"}));
   verb->add_flag("--json", options->json, "print JSON");
   verb->footer(
       examples({"orchid check-golden tests/golden/*.safetensors",

@@ -45,13 +45,13 @@ enum class TransformMethod { automatic, fft, product };
 
 /// That of a context: ctx.state<TransformChoice>().
 struct TransformChoice {
-  TransformMethod method = TransformMethod::fft;
+  TransformMethod method = TransformMethod::automatic;
 };
 
 /// The longest signals that `automatic` transforms by products. One is of 2 N FLOP an element; what
 /// it saves are a transposition each way and the passes of the Fourier transform, about 20 bytes
 /// an element, at 200 FLOP a byte on tensor cores (bf16, tf32) and 12 without: N = 2000 and 120 by
-/// that. Products reach less of their peak than copies do, and round more, so half of the former.
+/// that. Products reach less of their peak than copies do, and round more: a quarter of the former.
 inline constexpr std::int64_t kProductLength = 512;
 inline constexpr std::int64_t kExactProductLength = 128;
 /// No longer ones by `product` either: their matrix would be larger than the signals.

@@ -24,11 +24,11 @@ def op_cases(suite):
     return cases
 
 
-def run_op(suite, case, limit=60):
+def run_op(suite, case, limit=60, extra=()):
     """One `orchid bench op`: its case, or the reason there is none."""
     shape, kernel, transform, precision = case
     sets = [f"device={suite.device}", f"precision={precision}", f"mixer.kernel={kernel}",
-            f"mixer.transform={transform}"] + suite.args.sets
+            f"mixer.transform={transform}", *extra] + suite.args.sets
     options = [part for item in sets for part in ("--set", item)]
     done = suite.ask(limit, "bench", "op", "orchid", "--shape", ",".join(map(str, shape)), *options)
     answer = done.json() if done.code == 0 else None
@@ -63,6 +63,55 @@ def bench_op(suite):
                              found["copy_gb_s"], found["gemm_gflop_s"] / 1000])
     table(["B x L x D", "kernel", "transform", "precision", "fwd ms", "fwd+bwd ms", "p10", "p90",
            "product ms", "bytes ms", "MiB", "copy GB/s", "TFLOP/s"], rows)
+
+
+def golden_of_method(suite, method, precision):
+    """Worst y, worst dx, the largest error over its bound and the failing cases, of all cosine cases."""
+    files = [file for file in suite.golden_files() if "dct" in os.path.basename(file)]
+    done = suite.ask(suite.left() / 2, "check-golden", "--device", suite.device, "--precision",
+                     precision, "--transforms", method, *files)
+    answer = done.json()
+    if answer is None:
+        suite.fail(f"golden, {method}: {done.reason()}")
+        return [None] * 4
+    cases = answer["cases"]
+    for case in cases:
+        suite.add(**{**case, "method": method, "precision": precision})
+        if not case["pass"]:
+            suite.fail(f"golden, {method}: {case['name']}: {case['worst']}")
+
+    def largest(values):
+        return max((value for value in values if value is not None), default=None)
+
+    over = [case["worst"]["error"] / case["worst"]["bound"] for case in cases
+            if case["worst"] and case["worst"]["error"] is not None]
+    return [largest(case["errors"].get("y") for case in cases),
+            largest(case["errors"].get("dx") for case in cases), largest(over),
+            sum(not case["pass"] for case in cases)]
+
+
+def bench_transforms(suite):
+    """Cosine transforms by FFT and by products, by turns on one machine."""
+    precision = "float32" if suite.rehearse else "bf16"
+    shapes = TINY if suite.rehearse else [BERT[0], VIT[0], VIT[2], (128, 256, 768)]
+    golden = {method: golden_of_method(suite, method, precision) for method in ("fft", "product")}
+    rows = []
+    for shape in shapes:
+        for method in ("fft", "product"):
+            if suite.left() < 5:
+                suite.note(f"not reached: {shown(shape)} {method}")
+                continue
+            found = suite.add(method=method, **run_op(suite, (shape, *VARIANTS[0], precision),
+                                                      extra=(f"transforms={method}",)))
+            if "reason" in found:
+                suite.fail(f"{shown(shape)} {method}: {found['reason']}")
+                continue
+            product, copy = floors(found)
+            rows.append([shown(shape), method, found["forward_median_ms"], found["median_ms"],
+                         found["p10_ms"], found["p90_ms"], product, copy,
+                         found["peak_bytes"] / 2**20, *golden[method]])
+    table(["B x L x D", "method", "fwd ms", "fwd+bwd ms", "p10", "p90", "product ms", "bytes ms",
+           "MiB", "golden y", "dx", "worst / its bound", "failed"], rows)
 
 
 def run_step(suite, config, batch, precision, extra=()):

@@ -28,6 +28,8 @@ STAGES = {
     "train": (checks.train, 200, "loss curves on the CPU and the GPU, with and without graphs"),
     "sanitize": (checks.sanitize, 540, "compute-sanitizer: memcheck, racecheck, synccheck"),
     "bench-op": (benches.bench_op, 540, "the operator over the shapes of BERT, ViT, CIFAR, long"),
+    "bench-transforms": (benches.bench_transforms, 90,
+                         "cosine transforms by FFT and by products, per shape"),
     "bench-step": (benches.bench_step, 300, "training steps of the base model, rising batches"),
     "peers": (benches.peers, 540, "PyTorch and ours by turns, per shape"),
 }
@@ -36,7 +38,7 @@ STAGES = {
 def parse():
     parser = argparse.ArgumentParser(
         formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__,
-        epilog="stages:\n" + "\n".join(f"  {name:11s} {seconds:4d} s  {text}"
+        epilog="stages:\n" + "\n".join(f"  {name:16s} {seconds:4d} s  {text}"
                                        for name, (_, seconds, text) in STAGES.items()))
     parser.add_argument("stages", nargs="+", metavar="STAGE")
     parser.add_argument("--out", required=True, help="folder of the results")
@@ -102,7 +104,7 @@ def main():
             pack(results, os.path.join(out, "results.tar.gz"))
     print("\n== summary")
     for name, state, seconds, note in summary:
-        print(f"  {name:11s} {state:11s} {seconds:6.0f} s  {note}")
+        print(f"  {name:16s} {state:11s} {seconds:6.0f} s  {note}")
     with open(os.path.join(results, "summary.json"), "w", encoding="utf-8") as file:
         json.dump([dict(zip(("stage", "state", "seconds", "note"), row)) for row in summary], file,
                   indent=1)

@@ -2,10 +2,31 @@
 
 #include <filesystem>
 
+#include "kernels/ops/transform.h"
 #include "tests/support/files.h"
 #include "tests/support/op_check.h"
 
 using namespace orchid;
+
+namespace {
+
+/// By Fourier transforms and, where they are of cosines, by products.
+void check_both_methods(const std::filesystem::path& path, DType dtype) {
+  using Method = ops::TransformMethod;
+  Context& ctx = test::test_context(dtype);
+  for (const Method method : {Method::fft, Method::product}) {
+    ctx.state<ops::TransformChoice>().method = method;
+    const train::GoldenResult result = train::check_golden(ctx, path);
+    INFO(result.name << " in " << name_of(dtype)
+                     << (method == Method::product ? " by products" : "") << ": worst "
+                     << result.worst.tensor << ": " << result.worst.error << ", bound "
+                     << result.worst.bound);
+    CHECK(result.pass);
+  }
+  ctx.state<ops::TransformChoice>().method = Method::automatic;
+}
+
+}  // namespace
 
 TEST_CASE("device: golden cases in float32 and bf16", "[device][golden]") {
   int cases = 0;
@@ -13,13 +34,7 @@ TEST_CASE("device: golden cases in float32 and bf16", "[device][golden]") {
        std::filesystem::directory_iterator(test::source_dir() / "tests/golden")) {
     if (entry.path().extension() != ".safetensors") continue;
     ++cases;
-    for (const DType dtype : {DType::f32, DType::bf16}) {
-      const train::GoldenResult result =
-          train::check_golden(test::test_context(dtype), entry.path());
-      INFO(result.name << " in " << name_of(dtype) << ": worst " << result.worst.tensor << ": "
-                       << result.worst.error << ", bound " << result.worst.bound);
-      CHECK(result.pass);
-    }
+    for (const DType dtype : {DType::f32, DType::bf16}) check_both_methods(entry.path(), dtype);
   }
   CHECK(cases >= 15);
 }

@@ -20,6 +20,7 @@ struct RunConfig {
   std::int64_t threads = 0;
   CudaGraphs cuda_graphs = CudaGraphs::automatic;
   bool tf32 = false;
+  ops::TransformMethod transforms = ops::TransformMethod::automatic;
   model::ModelConfig model;
   TaskConfig task;
   DataConfig data;
@@ -50,6 +51,9 @@ struct RunConfig {
           "again; "
           "off");
     field("tf32", self.tf32, "on a GPU, products of float32 may round their operands to tf32");
+    field("transforms", self.transforms,
+          "on a GPU, how cosine transforms are done: fft | product (of at most 4096 positions) | "
+          "auto, which takes products for short sequences");
     field("model", self.model, "the network; chosen by model.type");
     field("task", self.task, "what it learns; chosen by task.type");
     field("data", self.data, "what it learns from; chosen by data.type");
