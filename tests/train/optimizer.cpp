@@ -168,3 +168,77 @@ TEST_CASE("a factor of 0 moves no parameter but feeds the moments", "[train][opt
   CHECK(download(net.bias.value) == Array{0.5});
   CHECK(download(optimizer.first_moment(1))[0] == Approx(0.4));
 }
+
+TEST_CASE("an offset of the schedule reaches every group", "[train][optimizer]") {
+  Context ctx({}, DType::f64, 1);
+  Net net(ctx);
+  OptimizerConfig config{
+      .type = OptimizerKind::adamw, .learning_rate = 0.5, .epsilon = 1e-12, .weight_decay = 0};
+  config.groups = {{"a.bias", 0.0, {}}, {"a.*", 0.125, {}}};
+  Optimizer optimizer = make(ctx, net, config);
+  set(net.weight.grad, {1, 1, 1, 1, 1, 1});
+  set(net.bias.grad, {1});
+  set(net.gamma.grad, {1, 1, 1});
+  optimizer.update(ctx, upload(ctx, Array{1, 0}, {2}, DType::f64), {0.5, 0.0625}, 1, 0);
+  CHECK(download(net.weight.value)[0] == Approx(1 - (0.0625 + 0.0625)).epsilon(1e-9));
+  CHECK(download(net.bias.value)[0] == 0.5);  // rate 0: fixed
+  CHECK(download(net.gamma.value)[0] == Approx(1 - (0.25 + 0.0625)).epsilon(1e-9));
+}
+
+TEST_CASE("rates fall from block to block where the configuration says so", "[train][optimizer]") {
+  struct Blocks {
+    void visit(const model::Visitor& visitor) {
+      for (auto& [path, parameter] : parameters) visitor.parameter(path, parameter);
+    }
+    std::vector<std::pair<std::string, model::Parameter>> parameters;
+  };
+  Context ctx({}, DType::f32, 1);
+  Blocks net;
+  for (const char* path :
+       {"embeddings.weight", "encoder.layers.0.mlp.bias", "encoder.layers.1.mlp.bias",
+        "encoder.layers.2.pos_emb.z", "encoder.norm.weight", "head.weight"})
+    net.parameters.emplace_back(path, model::Parameter{upload(ctx, {1}, {1})});
+  OptimizerConfig config{.learning_rate = 1};
+  config.groups = {{"*.z", 0.25, {}}};
+  const auto rates = [&](double decay) {
+    config.layer_decay = decay;
+    const Optimizer optimizer(ctx, config, [&](const model::Visitor& v) { net.visit(v); });
+    std::vector<double> found;
+    for (const OptimizedParameter& parameter : optimizer.parameters())
+      found.push_back(parameter.learning_rate);
+    return found;
+  };
+  CHECK(rates(1) == std::vector<double>{1, 1, 1, 0.25, 1, 1});
+  CHECK(rates(0.5) == std::vector<double>{0.0625, 0.125, 0.25, 0.125, 1, 1});
+}
+
+TEST_CASE("a moving average follows the weights, but no skipped step", "[train][optimizer]") {
+  const bool warmup = GENERATE(false, true);
+  Context ctx({}, DType::f64, 1);
+  Net net(ctx);
+  const EmaConfig ema{.decay = 0.5, .warmup = warmup};
+  Optimizer optimizer(
+      ctx, {.learning_rate = 0.25}, [&](const model::Visitor& v) { net.visit(v); }, ema);
+  REQUIRE(optimizer.averages());
+  CHECK(download(optimizer.average(0)) == Array{1, -2, 3, -4, 5, -6});  // begins at the weights
+  double average = -2;
+  int updates = 0;
+  for (const double loss : {1.0, 1.0, std::nan(""), 1.0}) {
+    set(net.weight.grad, {0, 1, 0, 0, 0, 0});
+    optimizer.update(ctx, upload(ctx, Array{loss, 0}, {2}, DType::f64), {1, 0}, 1, 0);
+    if (std::isnan(loss)) continue;
+    ++updates;
+    const double d = warmup ? std::min(0.5, (1.0 + updates) / (10.0 + updates)) : 0.5;
+    average = d * average + (1 - d) * download(net.weight.value)[1];
+  }
+  CHECK(download(optimizer.average(0))[1] == Approx(average).epsilon(1e-12));
+  CHECK(download(optimizer.average(0))[1] != download(net.weight.value)[1]);
+  optimizer.restart_averages();
+  CHECK(download(optimizer.average(0)) == download(net.weight.value));
+}
+
+TEST_CASE("without a decay there is no average", "[train][optimizer]") {
+  Context ctx({}, DType::f32, 1);
+  Net net(ctx);
+  CHECK(!make(ctx, net, {}).averages());
+}
