@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "data/image/fast.h"
+
 namespace orchid::data {
 namespace {
 
@@ -89,13 +91,16 @@ void invert(Image& image) {
   for (auto& value : image.pixels) value = static_cast<std::uint8_t>(255 - value);
 }
 
-void posterize(Image& image, int bits) {
-  const int mask = ~((1 << (8 - std::clamp(bits, 0, 8))) - 1);
-  look_up(image, table_of([&](int v) { return v & mask; }));
+ORCHID_FAST void posterize(Image& image, int bits) {
+  const auto mask = static_cast<std::uint8_t>(~((1 << (8 - std::clamp(bits, 0, 8))) - 1));
+  for (auto& value : image.pixels) value = static_cast<std::uint8_t>(value & mask);
 }
 
-void solarize(Image& image, int threshold) {
-  look_up(image, table_of([&](int v) { return v < threshold ? v : 255 - v; }));
+ORCHID_FAST void solarize(Image& image, int threshold) {
+  if (threshold > 255) return;
+  const auto least = static_cast<std::uint8_t>(std::max(threshold, 0));
+  for (auto& value : image.pixels)
+    value = value < least ? value : static_cast<std::uint8_t>(255 - value);
 }
 
 void solarize_add(Image& image, int addend, int threshold) {
