@@ -10,6 +10,13 @@ namespace orchid::test {
 /// What was wrong, a line each. Not checks of Catch2, which are for one thread and one process.
 using Faults = std::vector<std::string>;
 
+/// Under a sanitizer the largest cases are left out: they show it nothing new, and take minutes.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 /// Every collective with every element type, odd sizes, in place and not, at once and begun ahead;
 /// called by every rank. Tensors lie on the context's device.
 Faults check_collectives(train::Communicator&, Context&);
