@@ -77,7 +77,8 @@ std::string metrics_without_times(const fs::path& file) {
   std::string text;
   for (std::string line; std::getline(lines, line);) {
     auto json = nlohmann::json::parse(line);
-    for (const char* key : {"tokens_per_s", "data_wait_s", "elapsed_s"}) json.erase(key);
+    for (const char* key : {"tokens_per_s", "samples_per_s", "data_wait_s", "elapsed_s"})
+      json.erase(key);
     text += json.dump() + "\n";
   }
   return text;
