@@ -88,13 +88,16 @@ Context make_context(const RunConfig& config) {
 EvaluationOptions Assembly::evaluation_options() const {
   return {.micro_batch = config.batch.per_device,
           .samples = config.evaluate_samples,
-          .threads = static_cast<int>(loading_of(config.data).threads)};
+          .threads = static_cast<int>(loading_of(config.data).threads),
+          .ranks = comm.get()};
 }
 
 data::LoaderOptions Assembly::loader_options(std::int64_t start_step) const {
   const LoadingKeys keys = loading_of(config.data);
   return {.micro_batch = config.batch.per_device,
           .global_batch = config.batch.global,
+          .rank = comm->rank(),
+          .world = comm->world(),
           .seed = config.seed,
           .shuffle = keys.shuffle,
           .whole_epochs = config.schedule.epochs > 0,

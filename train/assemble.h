@@ -21,6 +21,7 @@ struct Assembly {
   std::unique_ptr<Task> task = nullptr;
   std::unique_ptr<model::Model> model = nullptr;
   OpenedData data = {};
+  std::unique_ptr<Communicator> comm = make_single();  ///< between the ranks of the run
 
   VisitModel visit() {
     return [this](const model::Visitor& visitor) { model->visit("", visitor); };

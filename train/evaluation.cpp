@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "data/loader.h"
+#include "train/parallel/gather.h"
 
 namespace orchid::train {
 namespace {
@@ -26,19 +27,41 @@ class FirstSamples : public data::Dataset {
   std::int64_t size_;
 };
 
-/// Calls `use` with each micro-batch of one pass; it returns false to end the pass.
+/// Calls `use` with each micro-batch of one pass, or of this rank's share of it, as long as `stop`
+/// does not say so.
 template <class Use>
 bool for_each_batch(const data::Dataset& dataset, const EvaluationOptions& options,
-                    const Use& use) {
+                    const std::function<bool()>& stop, const Use& use) {
   const std::int64_t size =
       options.samples > 0 ? std::min(options.samples, dataset.size()) : dataset.size();
   const FirstSamples samples(dataset, size);
-  data::LoaderOptions loading = data::evaluation_options(options.micro_batch);
+  Communicator* const ranks = options.ranks && options.ranks->world() > 1 ? options.ranks : nullptr;
+  data::LoaderOptions loading = data::evaluation_options(
+      options.micro_batch, ranks ? ranks->rank() : 0, ranks ? ranks->world() : 1);
   loading.threads = options.threads;
   data::Loader loader(samples, loading, make_host_pool());
-  while (const std::optional<data::Batch> batch = loader.next())
-    if (!use(*batch)) return false;
+  for (std::int64_t step = 0; step < loader.steps_per_epoch(); ++step) {
+    std::int64_t stopped = stop && stop() ? 1 : 0;
+    if (ranks) ranks->reduce(std::span(&stopped, 1), Reduce::max, "evaluation goes on");
+    if (stopped) return false;
+    for (std::int64_t i = 0; i < loader.micro_batches(step); ++i) use(loader.next_or_throw());
+  }
   return true;
+}
+
+/// Of all ranks, on each.
+void add_up(Communicator& ranks, Evaluation& result, Score& score, TaskMetrics& metrics) {
+  std::vector<double> sums = {score.loss, score.correct};
+  ranks.reduce(sums, Reduce::sum, "evaluation score");
+  std::vector<std::int64_t> counts = {result.targets, result.samples, result.tokens};
+  ranks.reduce(counts, Reduce::sum, "evaluation counts");
+  result.targets = counts[0];
+  result.samples = counts[1];
+  result.tokens = counts[2];
+  score = {sums[0], sums[1], static_cast<double>(counts[0])};
+  const auto states = gather(ranks, metrics.state(), "evaluation figures");
+  for (std::size_t rank = 0; rank < states.size(); ++rank)
+    if (static_cast<int>(rank) != ranks.rank()) metrics.merge(states[rank]);
 }
 
 }  // namespace
@@ -56,24 +79,23 @@ Evaluation evaluate(Context& ctx, const model::Model& model, const Task& task,
   Evaluation result;
   Tensor sums = ctx.zeros({2}, DType::f64);
   const std::unique_ptr<TaskMetrics> metrics = task.metrics();
-  const bool whole = for_each_batch(dataset, options, [&](const data::Batch& batch) {
-    if (stop()) return false;
+  const bool whole = for_each_batch(dataset, options, stop, [&](const data::Batch& batch) {
     result.samples += batch.samples;
     result.tokens += batch.tokens;
     const std::int64_t targets = task.targets(batch);
-    if (targets == 0) return true;
+    if (targets == 0) return;
     model::Tape tape = model::Tape::off();
     const TaskBatch on_device = to_device(ctx, task.prepare(ctx, batch));
     Tensor outputs = model.forward(ctx, on_device.input, tape);
     metrics->add(batch, outputs);
     task.add_score(ctx, outputs, on_device, false, sums);
     result.targets += targets;
-    return true;
   });
   if (!whole) return {};
+  Score total = read_score(sums, static_cast<double>(result.targets));
+  if (options.ranks && options.ranks->world() > 1) add_up(*options.ranks, result, total, *metrics);
   ORCHID_CHECK_INPUT(result.targets > 0, "evaluation: nothing to predict in ", result.samples,
                      " samples; is the validation data long enough?");
-  const Score total = read_score(sums, static_cast<double>(result.targets));
   result.loss = total.loss / total.targets;
   result.metrics = metrics->values(total);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -86,8 +108,7 @@ std::vector<std::vector<double>> predict_all(Context& ctx, const model::Model& m
                                              const EvaluationOptions& options,
                                              const std::function<bool()>& stop) {
   std::vector<std::vector<double>> answers;
-  for_each_batch(dataset, options, [&](const data::Batch& batch) {
-    if (stop && stop()) return false;
+  for_each_batch(dataset, options, stop, [&](const data::Batch& batch) {
     model::Tape tape = model::Tape::off();
     const TaskBatch on_device = to_device(ctx, task.prepare(ctx, batch));
     const Tensor outputs = model.forward(ctx, on_device.input, tape);
@@ -95,7 +116,6 @@ std::vector<std::vector<double>> predict_all(Context& ctx, const model::Model& m
     const auto width = static_cast<std::ptrdiff_t>(outputs.shape().last());
     for (auto row = values.begin(); row != values.end(); row += width)
       answers.emplace_back(row, row + width);
-    return true;
   });
   return answers;
 }

@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "kernels/core/context.h"
 #include "model/model.h"
+#include "train/comm/communicator.h"
 #include "train/tasks/task.h"
 
 namespace orchid::train {
@@ -28,11 +29,12 @@ struct Evaluation {
 
 struct EvaluationOptions {
   std::int64_t micro_batch = 32;
-  std::int64_t samples = 0;  ///< the first ones; 0: all
-  int threads = 1;           ///< that prepare batches
+  std::int64_t samples = 0;       ///< the first ones; 0: all
+  int threads = 1;                ///< that prepare batches
+  Communicator* ranks = nullptr;  ///< that share the samples; all get the figures of all
 };
 
-/// `stop` is asked before each micro-batch.
+/// `stop` is asked before each micro-batch; what one rank's says holds for all.
 Evaluation evaluate(Context&, const model::Model&, const Task&, const data::Dataset&,
                     const EvaluationOptions&, const std::function<bool()>& stop);
 

@@ -18,10 +18,13 @@ MicroStep::MicroStep(Context& ctx, model::Model& model, const Task& task, std::u
       sums_(ctx.zeros({2}, DType::f64)),
       number_(ctx.zeros({1}, DType::i64)) {}
 
-void MicroStep::run(const data::Batch& batch, std::uint64_t number) {
+void MicroStep::run(const data::Batch& batch, std::uint64_t number,
+                    model::BlockObserver* observer) {
   const TaskBatch on_host = task_.prepare(ctx_, batch);
-  if (record_) return run_recorded(on_host, number);
-  compute(to_device(ctx_, on_host), model::Tape(seed_, number));
+  if (record_ && !observer) return run_recorded(on_host, number);
+  model::Tape tape(seed_, number);
+  tape.set_observer(observer);
+  compute(to_device(ctx_, on_host), std::move(tape));
 }
 
 void MicroStep::compute(const TaskBatch& batch, model::Tape tape) {

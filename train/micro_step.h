@@ -19,8 +19,8 @@ class MicroStep {
   MicroStep(Context&, model::Model&, const Task&, std::uint64_t seed, bool record);
 
   /// Adds the gradients of the summed loss to the parameters', and the score to `sums`. `number`
-  /// is unique for each micro-batch of a run.
-  void run(const data::Batch&, std::uint64_t number);
+  /// is unique for each micro-batch of a run. Work that someone observes is not replayed.
+  void run(const data::Batch&, std::uint64_t number, model::BlockObserver* observer = nullptr);
 
   Tensor& sums() { return sums_; }  ///< (2) f64: loss, hits
   std::int64_t replays() const { return replays_; }

@@ -26,10 +26,10 @@ constexpr const char* kWholeFiles[] = {kConfigFile, "summary.json", "report.html
 /// Keys that may change between the parts of a run. The last ones change its numbers, and are the
 /// user's business.
 constexpr const char* kMayChange[] = {
-    "description",  "device",           "threads",        "cuda_graphs",
-    "trace",        "log_every",        "nonfinite",      "evaluate_every",
-    "checkpoint.*", "data.threads",     "data.prefetch",  "data.train",
-    "data.valid",   "evaluate_samples", "schedule.steps", "batch.per_device"};
+    "description",      "device",     "threads",        "cuda_graphs",      "trace",
+    "log_every",        "nonfinite",  "evaluate_every", "checkpoint.*",     "data.threads",
+    "data.prefetch",    "data.train", "data.valid",     "evaluate_samples", "schedule.steps",
+    "batch.per_device", "parallel.*"};
 
 void compare_configs(const RunConfig& before, const RunConfig& now, FoundRun& run) {
   for (const ConfigDifference& difference : differences(before, now)) {

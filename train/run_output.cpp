@@ -3,7 +3,7 @@
 namespace orchid::train {
 
 RunOutput::RunOutput(const RunDirectory& directory, const Progress& progress, std::int64_t steps)
-    : directory_(&directory), console_(progress.step, steps) {
+    : directory_(&directory), kept_(true), console_(progress.step, steps) {
   const bool evaluation_pending = progress.evaluated_step != progress.step;
   metrics_.emplace(directory.path() / "metrics.jsonl", progress.step, evaluation_pending);
   events_.emplace(directory.path() / "tensorboard", progress.step);

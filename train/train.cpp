@@ -4,6 +4,8 @@
 
 #include "data/io/atomic_file.h"
 #include "train/config/load.h"
+#include "train/parallel/connect.h"
+#include "train/parallel/gather.h"
 #include "train/report/report.h"
 #include "train/run_directory.h"
 #include "train/signals.h"
@@ -16,21 +18,28 @@ constexpr int kInterrupted = 130;
 
 /// "completed", or what the signal means: SIGINT is a person, the others a cluster taking the
 /// machine back.
-std::string state_after(Trainer::Outcome outcome) {
+std::string state_after(Trainer::Outcome outcome, const Trainer& trainer) {
   if (outcome == Trainer::Outcome::completed) return "completed";
-  return StopSignals::received() == SIGINT ? "interrupted" : "preempted";
+  return trainer.stop_signal() == SIGINT ? "interrupted" : "preempted";
 }
 
 void describe_start(Console& console, const Assembly& parts, const Trainer& trainer) {
   const std::string sample =
       parts.pictures() ? str(parts.data.classes.size(), " classes, ", parts.length(), " patches")
                        : str(parts.length(), " tokens");
-  console.note(str(parts.config.name, ": ",
-                   short_number(static_cast<double>(trainer.optimizer().parameter_count())),
-                   " parameters, ", short_number(static_cast<double>(parts.data.train->size())),
-                   " training samples of ", sample, ", ", parts.ctx.threads(),
-                   parts.ctx.threads() == 1 ? " thread" : " threads"));
+  console.note(
+      str(parts.config.name, ": ",
+          short_number(static_cast<double>(trainer.optimizer().parameter_count())), " parameters, ",
+          short_number(static_cast<double>(parts.data.train->size())), " training samples of ",
+          sample, ", ", parts.ctx.threads(), parts.ctx.threads() == 1 ? " thread" : " threads",
+          parts.comm->world() == 1
+              ? std::string()
+              : str(" on each of ", parts.comm->world(), " ranks (", parts.comm->backend(), ")")));
   for (const std::string& note : parts.data.notes) console.note(note);
+}
+
+int exit_code_of(const std::string& state) {
+  return state == "interrupted" ? kInterrupted : 0;
 }
 
 TrainResult dry_run(Assembly& parts, std::int64_t steps) {
@@ -38,9 +47,16 @@ TrainResult dry_run(Assembly& parts, std::int64_t steps) {
   Trainer trainer(parts, output, nullptr);
   describe_start(output.console(), parts, trainer);
   const Trainer::Outcome outcome = trainer.run(steps);
-  const std::string state = state_after(outcome);
+  const std::string state = state_after(outcome, trainer);
   return {summary_json(parts, trainer, state), summary_text(parts, trainer, state),
-          state == "interrupted" ? kInterrupted : 0};
+          exit_code_of(state)};
+}
+
+/// A rank after the first: does its share, and writes nothing.
+TrainResult follow(Assembly& parts, const FoundRun& found, std::int64_t steps, bool kept) {
+  RunOutput output(RunOutput::Follower{kept});
+  Trainer trainer(parts, output, found.checkpoint ? &*found.checkpoint : nullptr);
+  return {{}, {}, exit_code_of(state_after(trainer.run(steps), trainer))};
 }
 
 TrainResult run_in(const RunDirectory& directory, Assembly& parts, const FoundRun& found) {
@@ -58,9 +74,9 @@ TrainResult run_in(const RunDirectory& directory, Assembly& parts, const FoundRu
   finish("running");
   TrainResult result;
   try {
-    const std::string state = state_after(trainer.run(steps));
+    const std::string state = state_after(trainer.run(steps), trainer);
     result.summary = finish(state);
-    result.exit_code = state == "interrupted" ? kInterrupted : 0;
+    result.exit_code = exit_code_of(state);
     result.text = str(summary_text(parts, trainer, state), "\n", directory.path().string());
   } catch (const std::exception& error) {
     try {
@@ -73,6 +89,29 @@ TrainResult run_in(const RunDirectory& directory, Assembly& parts, const FoundRu
   return result;
 }
 
+/// Every rank looked for the run itself; they must have found the same.
+void compare_found(Communicator& comm, const FoundRun& found) {
+  const std::string mine = found.checkpoint ? found.checkpoint->directory.string() : "";
+  const std::string first = share_text(comm, mine, "where the run goes on");
+  ORCHID_CHECK_INPUT(mine == first, "rank ", comm.rank(), " goes on from \"", mine,
+                     "\", the first rank from \"", first,
+                     "\": expected the same; is the run's directory on a file system that all "
+                     "machines share?");
+}
+
+TrainResult train_as_rank(Assembly& parts, const TrainRequest& request, const RunConfig& config,
+                          const FoundRun& found) {
+  Communicator& comm = *parts.comm;
+  if (request.dry_run > 0) {
+    return comm.rank() == 0 ? dry_run(parts, request.dry_run)
+                            : follow(parts, found, request.dry_run, false);
+  }
+  if (comm.world() > 1) compare_found(comm, found);  // and all have looked before one writes
+  if (comm.rank() > 0) return follow(parts, found, parts.config.schedule.steps, true);
+  const RunDirectory directory(found, config);
+  return run_in(directory, parts, found);
+}
+
 }  // namespace
 
 TrainResult train(const TrainRequest& request) {
@@ -80,16 +119,20 @@ TrainResult train(const TrainRequest& request) {
   ORCHID_CHECK_USAGE(!config.glue, request.config.string(),
                      ": its glue section makes many runs of it: use `orchid glue`");
   const StopSignals signals;
-  if (request.dry_run > 0) {
-    auto parts = assemble(config, AssembleFor::training);
-    return dry_run(*parts, request.dry_run);
-  }
-  const FoundRun found = find_run(config, request.run_directory, request.resume);
+  const Rendezvous place = read_rendezvous(process_environment());
+  FoundRun found;
+  if (request.dry_run == 0) found = find_run(config, request.run_directory, request.resume);
+  const RunConfig mine = for_rank(config, place);
   auto parts = found.checkpoint
-                   ? assemble_for(found.checkpoint->directory, config, AssembleFor::training)
-                   : assemble(config, AssembleFor::training);
-  const RunDirectory directory(found, config);
-  return run_in(directory, *parts, found);
+                   ? assemble_for(found.checkpoint->directory, mine, AssembleFor::training)
+                   : assemble(mine, AssembleFor::training);
+  parts->comm = connect(place, mine.parallel, parts->ctx);
+  try {
+    return train_as_rank(*parts, request, config, found);
+  } catch (const std::exception& error) {
+    parts->comm->fail(error.what());
+    throw;
+  }
 }
 
 }  // namespace orchid::train

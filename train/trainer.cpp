@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 
+#include "data/io/checksum.h"
 #include "kernels/ops/adamw.h"
 #include "kernels/ops/arithmetic.h"
 #include "train/optim/schedule.h"
+#include "train/parallel/gather.h"
 #include "train/signals.h"
 #include "train/version.h"
 
@@ -15,20 +18,20 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// What ranks add up in a step. `preempted` and `interrupted` count ranks that a signal reached.
+enum class Total { loss, hits, targets, samples, tokens, preempted, interrupted };
+constexpr std::int64_t kTotals = 7;
+
 /// Most steps whose results are left on the device, and what is kept of each: the optimizer's
-/// control, then the score.
+/// control, then the totals.
 constexpr std::int64_t kUnsettled = 64;
-constexpr std::int64_t kResults = ops::kControls + 2;
+constexpr std::int64_t kResults = ops::kControls + kTotals;
 
 /// Steps without an update that end a run.
 constexpr std::int64_t kSkipsInARow = 3;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-bool stop_requested() {
-  return StopSignals::received() != 0;
 }
 
 /// Copies of the model's buffers, such as running statistics, on their device; a step that is given
@@ -60,15 +63,35 @@ bool graphs_wanted(const Assembly& parts) {
          parts.config.cuda_graphs == CudaGraphs::automatic && !trace_wanted(parts.config);
 }
 
+Sharing sharing_of(const Assembly& parts) {
+  const ParallelConfig& parallel = parts.config.parallel;
+  const Communicator& comm = *parts.comm;
+  return {.rank = comm.rank(),
+          .world = comm.world(),
+          .bucket = parallel.bucket_mib * (1 << 20) / static_cast<std::int64_t>(sizeof(float)),
+          .shard = parallel.shard_optimizer && comm.world() > 1};
+}
+
+Arenas arenas_of(const Optimizer& optimizer) {
+  return {optimizer.gradients(), optimizer.values(), optimizer.products(), optimizer.buckets(),
+          optimizer.block_begins()};
+}
+
 }  // namespace
 
 Trainer::Trainer(Assembly& parts, RunOutput& output, const StoredCheckpoint* resume)
     : parts_(parts),
       output_(output),
-      optimizer_(parts.ctx, parts.config.optimizer, parts.visit(), parts.config.ema),
+      optimizer_(parts.ctx, parts.config.optimizer, parts.visit(), parts.config.ema,
+                 sharing_of(parts)),
       micro_step_(parts.ctx, *parts.model, *parts.task, parts.config.seed, graphs_wanted(parts)),
+      parallel_(parts.ctx, *parts.comm, parts.config.parallel, arenas_of(optimizer_)),
+      totals_(parts.ctx.zeros({kTotals}, DType::f64)),
       results_(parts.ctx.zeros({kUnsettled, kResults}, DType::f64)),
       begin_(Clock::now()) {
+  ORCHID_CHECK_USAGE(parts.config.parallel.reduction == Reduction::fast ||
+                         parts.ctx.device().type == DeviceType::cpu,
+                     "parallel.reduction: expected fast on a GPU");
   if (resume) {
     progress_ = resume->state.progress;
     saved_step_ = progress_.step;
@@ -95,21 +118,31 @@ Trainer::Outcome Trainer::run(std::int64_t last_step) {
     whole = run_evaluation();
     if (whole && checkpoint_due()) save();
   }
-  while (whole && progress_.step < last_step && !stop_requested()) {
+  while (whole && progress_.step < last_step && !stopping()) {
     if (!step()) break;
+    check_ranks();
     if (progress_.step % parts_.config.log_every == 0 || progress_.step == last_step) log_metrics();
     if (evaluation_due()) whole = run_evaluation();
     if (whole && checkpoint_due()) save();
   }
+  if (!whole && parallel() && stop_signal_ == 0) stop_signal_ = SIGTERM;  // during an evaluation
   progress_.elapsed_s = elapsed();
   if (saved_step_ != progress_.step) save();
+  if (!parallel()) stop_signal_ = StopSignals::received();
   return whole && progress_.step >= last_step ? Outcome::completed : Outcome::stopped;
+}
+
+/// Ranks stop after the same step: that in which they told each other. One alone stops at once.
+bool Trainer::stopping() const {
+  return parallel() ? stop_signal_ != 0 : StopSignals::received() != 0;
 }
 
 bool Trainer::step() {
   const Clock::time_point begin = Clock::now();
+  parts_.comm->set_step(progress_.step + 1);
   const std::optional<Step> step = accumulate_gradients();
   if (!step) return false;
+  share(*step);
   update(*step);
   ++progress_.step;
   unsettled_.push_back(*step);
@@ -125,18 +158,25 @@ bool Trainer::step() {
 /// Gradients are of the summed loss: update() divides once, by the targets of all micro-batches.
 std::optional<Trainer::Step> Trainer::accumulate_gradients() {
   const BatchConfig& batch_config = parts_.config.batch;
-  const std::int64_t per_step =
-      (batch_config.global + batch_config.per_device - 1) / batch_config.per_device;
+  const std::int64_t world = parts_.comm->world();
+  // Micro-batches are numbered as if all ranks had the most that one can have.
+  const std::int64_t share = (batch_config.global + world - 1) / world;
+  const std::int64_t most = (share + batch_config.per_device - 1) / batch_config.per_device;
+  const std::int64_t first = (progress_.step * world + parts_.comm->rank()) * most;
   Context& ctx = parts_.ctx;
   Step result{.number = progress_.step + 1};
   const std::int64_t micro_batches = loader_->micro_batches(progress_.step);
   std::optional<BufferSnapshot> buffers;  // a step of one micro-batch is not given up half way
-  if (micro_batches > 1) buffers.emplace(parts_.visit());
-  optimizer_.zero_grad(ctx);
+  if (micro_batches > 1 && !parallel()) buffers.emplace(parts_.visit());
+  const bool in_pairs = parts_.config.parallel.reduction == Reduction::fixed;
   Tensor& sums = micro_step_.sums();
-  sums.memory()->zero(sums.raw(), sums.bytes());
+  const auto begin_sums = [&] {
+    optimizer_.zero_grad(ctx);
+    sums.memory()->zero(sums.raw(), sums.bytes());
+  };
+  begin_sums();
   for (std::int64_t micro = 0; micro < micro_batches; ++micro) {
-    if (stop_requested()) {
+    if (!parallel() && stopping()) {
       if (buffers) buffers->restore();
       return std::nullopt;
     }
@@ -146,25 +186,69 @@ std::optional<Trainer::Step> Trainer::accumulate_gradients() {
     result.samples += batch.samples;
     result.tokens += batch.tokens;
     const std::int64_t targets = parts_.task->targets(batch);
-    if (targets == 0) continue;
-    micro_step_.run(batch, static_cast<std::uint64_t>(progress_.step * per_step + micro));
     result.targets += static_cast<double>(targets);
+    if (in_pairs && micro > 0) begin_sums();
+    if (targets > 0)
+      run_micro_batch(batch, static_cast<std::uint64_t>(first + micro), micro + 1 == micro_batches);
+    if (in_pairs && micro_batches > 1) {
+      Tensor gradients = optimizer_.gradients();
+      tree_.add(ctx, gradients, sums);
+      if (micro + 1 == micro_batches) tree_.finish(ctx, gradients, sums);
+    }
   }
   return result;
 }
 
+void Trainer::run_micro_batch(const data::Batch& batch, std::uint64_t number, bool last) {
+  const bool in_pairs = parts_.config.parallel.reduction == Reduction::fixed;
+  if (!parallel() || !last) {
+    parallel_.finish_values();
+    return micro_step_.run(batch, number);
+  }
+  parallel_.begin_forward();
+  // In pairs the last micro-batch's gradients are not yet those of the step, unless it is the only.
+  if (!in_pairs || loader_->micro_batches(progress_.step) == 1) parallel_.begin_gradients();
+  micro_step_.run(batch, number, &parallel_);
+}
+
+void Trainer::share(const Step& step) {
+  if (!parallel()) return;
+  parallel_.finish_values();  // where this rank had no micro-batch
+  const int signal = StopSignals::received();
+  Tensor score = totals_.slice(0, {2});
+  copy(micro_step_.sums(), score);
+  Tensor rest = totals_.slice(2, {kTotals - 2});
+  set_values(rest,
+             {step.targets, static_cast<double>(step.samples), static_cast<double>(step.tokens),
+              signal != 0 && signal != SIGINT ? 1.0 : 0.0, signal == SIGINT ? 1.0 : 0.0});
+  parallel_.finish_gradients(totals_);
+}
+
 void Trainer::update(const Step& step) {
   const RunConfig& config = parts_.config;
-  ORCHID_CHECK(step.targets > 0, "step ", step.number,
-               ": no masked token in the whole batch; raise batch.global or task.mask_rate");
+  Context& ctx = parts_.ctx;
   const ScheduledRate rate = scheduled_rate(config.schedule, progress_.step, config.batch.global);
   learning_rate_ = rate.of(config.optimizer.learning_rate);
-  optimizer_.update(parts_.ctx, micro_step_.sums(), rate, 1 / step.targets, config.clip_norm);
   const std::int64_t row = std::ssize(unsettled_) * kResults;
   Tensor control = results_.slice(row, {ops::kControls});
-  Tensor score = results_.slice(row + ops::kControls, {2});
+  if (!parallel()) {
+    ORCHID_CHECK(step.targets > 0, "step ", step.number,
+                 ": no masked token in the whole batch; raise batch.global or task.mask_rate");
+    optimizer_.update(ctx, micro_step_.sums(), rate, 1 / step.targets, config.clip_norm);
+    Tensor score = results_.slice(row + ops::kControls, {2});
+    copy(micro_step_.sums(), score);
+  } else {
+    Tensor& squares = optimizer_.measure(ctx);
+    if (parallel_.sharded()) parts_.comm->all_reduce(ctx, squares, Reduce::sum, "gradient norm");
+    const Tensor targets = totals_.slice(static_cast<int>(Total::targets), {1});
+    optimizer_.apply(ctx, totals_, targets, rate, 1, config.clip_norm);
+    parallel_.begin_values();
+    if (optimizer_.averages()) parallel_.finish_values();
+    optimizer_.follow(ctx);
+    Tensor totals = results_.slice(row + ops::kControls, {kTotals});
+    copy(totals_, totals);
+  }
   copy(optimizer_.control(), control);
-  copy(micro_step_.sums(), score);
 }
 
 bool Trainer::settle_now() const {
@@ -176,14 +260,25 @@ bool Trainer::settle_now() const {
 void Trainer::settle() {
   if (unsettled_.empty()) return;
   const std::vector<double> results = values_of(results_);
+  parts_.comm->check();
   for (std::size_t i = 0; i < unsettled_.size(); ++i)
     settle(unsettled_[i], results.data() + i * static_cast<std::size_t>(kResults));
   unsettled_.clear();
 }
 
-void Trainer::settle(const Step& step, const double* results) {
+void Trainer::settle(Step step, const double* results) {
   const auto control = [&](ops::Control what) { return results[static_cast<int>(what)]; };
   const double* score = results + ops::kControls;
+  if (parallel()) {
+    const auto total = [&](Total what) { return score[static_cast<int>(what)]; };
+    step.targets = total(Total::targets);
+    step.samples = static_cast<std::int64_t>(total(Total::samples));
+    step.tokens = static_cast<std::int64_t>(total(Total::tokens));
+    if (total(Total::preempted) > 0) stop_signal_ = SIGTERM;
+    if (total(Total::interrupted) > 0) stop_signal_ = SIGINT;
+    ORCHID_CHECK(step.targets > 0, "step ", step.number,
+                 ": no masked token in the whole batch; raise batch.global or task.mask_rate");
+  }
   Window& window = progress_.window;
   progress_.samples += step.samples;
   progress_.tokens += step.tokens;
@@ -229,6 +324,22 @@ void Trainer::show_progress() const {
                               pace(samples, tokens, progress_.window.seconds), parts_.unit()});
 }
 
+/// Over the ranks since the last line: what the slowest waited for data, what the one that had to
+/// wait longest for others spent in communication, and how far apart the ranks are in that.
+void Trainer::add_ranks(MetricLine& line) {
+  const CommUse& use = parts_.comm->use();
+  const double waited = use.host_seconds - comm_use_.host_seconds;
+  std::vector<double> most = {progress_.window.data_wait_s, waited, -waited};
+  const double bytes = static_cast<double>(use.bytes - comm_use_.bytes);
+  parts_.comm->reduce(most, Reduce::max, "metrics");
+  comm_use_ = parts_.comm->use();
+  line.values.insert(line.values.end(), {{"ranks", parts_.comm->world()},
+                                         {"data_wait_s", most[0]},
+                                         {"communication_s", most[1]},
+                                         {"rank_skew_s", most[1] + most[2]},
+                                         {"communication_bytes", bytes}});
+}
+
 void Trainer::log_metrics() {
   settle();
   const Window& window = progress_.window;
@@ -241,9 +352,13 @@ void Trainer::log_metrics() {
                      {{"learning_rate", learning_rate_}, {"grad_norm", grad_norm_}});
   add_counts(line);
   line.values.insert(line.values.end(), {{"skipped", static_cast<double>(progress_.skipped)},
-                                         {parts_.pace_key(), per_s},
-                                         {"data_wait_s", window.data_wait_s},
-                                         {"elapsed_s", elapsed()}});
+                                         {parts_.pace_key(), per_s}});
+  if (parallel()) {
+    add_ranks(line);
+  } else {
+    line.values.emplace_back("data_wait_s", window.data_wait_s);
+  }
+  line.values.emplace_back("elapsed_s", elapsed());
   output_.metrics(line);
   output_.console().report(
       {progress_.step, window.loss / window.targets, learning_rate_, per_s, parts_.unit()});
@@ -258,14 +373,35 @@ void Trainer::add_counts(MetricLine& line) const {
 
 bool Trainer::evaluation_due() const {
   const std::int64_t step = progress_.step, every = parts_.config.evaluate_every;
-  if (parts_.data.valid.empty() || !output_.directory() || step == 0 ||
-      progress_.evaluated_step == step)
+  if (parts_.data.valid.empty() || !output_.kept() || step == 0 || progress_.evaluated_step == step)
     return false;
   return step == last_step_ || (every > 0 && step % every == 0);
 }
 
+void Trainer::share_buffers() {
+  if (!parallel()) return;
+  parts_.visit()({nullptr, [&](const std::string& path, Tensor& buffer) {
+                    parts_.comm->broadcast(parts_.ctx, buffer, 0, path);
+                  }});
+}
+
+/// Ranks that drifted apart would go on without a sign.
+void Trainer::check_ranks() {
+  const std::int64_t every = parts_.config.parallel.check_every;
+  if (!parallel() || every == 0 || progress_.step % every != 0) return;
+  parallel_.finish_values();
+  const Tensor values = to_memory(optimizer_.values(), make_host_pool());
+  const std::string_view bytes(static_cast<const char*>(values.raw()), values.bytes());
+  ORCHID_CHECK(same_on_all(*parts_.comm, data::checksum(bytes), "parameters"), "step ",
+               progress_.step,
+               ": the ranks no longer hold the same parameters; go on from the last "
+               "checkpoint, and look at the machines");
+}
+
 bool Trainer::run_evaluation() {
   settle();
+  parallel_.finish_values();
+  share_buffers();
   Trace* const trace = std::exchange(parts_.ctx.trace, nullptr);  // it is of training steps alone
   std::vector<NamedEvaluation> results;
   bool complete = evaluate_sets("", results);
@@ -292,9 +428,9 @@ bool Trainer::run_evaluation() {
 
 bool Trainer::evaluate_sets(const std::string& suffix, std::vector<NamedEvaluation>& results) {
   for (const EvaluationSet& set : parts_.data.valid) {
-    results.emplace_back(set.name + suffix,
-                         evaluate(parts_.ctx, *parts_.model, *parts_.task, *set.dataset,
-                                  parts_.evaluation_options(), stop_requested));
+    results.emplace_back(set.name + suffix, evaluate(parts_.ctx, *parts_.model, *parts_.task,
+                                                     *set.dataset, parts_.evaluation_options(),
+                                                     [] { return StopSignals::received() != 0; }));
     if (!results.back().second.complete) return false;
   }
   return true;
@@ -329,15 +465,19 @@ bool Trainer::checkpoint_due() const {
 
 void Trainer::save() {
   settle();
-  if (!output_.directory()) return;
+  parallel_.finish_values();
+  if (!output_.kept()) return;
+  share_buffers();
+  const Optimizer::Moments moments = optimizer_.moments(parts_.ctx, *parts_.comm);
+  saved_step_ = progress_.step;
+  if (!output_.directory()) return;  // the first rank writes
   output_.sync();
   progress_.elapsed_s = elapsed();
   const CheckpointState state{parts_.config, progress_, program_version(), program_commit(), {}};
   output_.directory()->checkpoints().save(state, [&](const std::filesystem::path& directory) {
-    return write_checkpoint_files(directory, parts_.visit(), optimizer_, progress_.step,
+    return write_checkpoint_files(directory, parts_.visit(), optimizer_, moments, progress_.step,
                                   parts_.data.vocabulary);
   });
-  saved_step_ = progress_.step;
 }
 
 }  // namespace orchid::train

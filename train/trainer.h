@@ -11,12 +11,15 @@
 #include "train/evaluation.h"
 #include "train/micro_step.h"
 #include "train/optim/optimizer.h"
+#include "train/parallel/data_parallel.h"
+#include "train/parallel/micro_batch_tree.h"
 #include "train/run_output.h"
 
 namespace orchid::train {
 
 /// The training loop: micro-batches -> summed gradients -> clip -> update; now and then metrics,
-/// evaluation, checkpoint.
+/// evaluation, checkpoint. Every rank of a run has one, and all do the same steps; the first alone
+/// writes.
 class Trainer {
  public:
   /// `parts` has training data; `resume` continues where that checkpoint was made.
@@ -33,6 +36,8 @@ class Trainer {
   /// Time per op and in all steps; only with config.trace.
   const Trace& trace() const { return trace_; }
   double step_seconds() const { return step_seconds_; }
+  /// The signal that ended the run, on whatever rank it came; 0: none.
+  int stop_signal() const { return stop_signal_; }
   bool traced() const { return parts_.ctx.trace != nullptr; }
 
  private:
@@ -40,6 +45,7 @@ class Trainer {
   /// needs them (settle): on a GPU nothing waits for it before.
   struct Step {
     std::int64_t number = 0;  ///< counted from 1
+    // Of this rank, until the step is settled.
     double targets = 0;
     std::int64_t samples = 0;
     std::int64_t tokens = 0;
@@ -49,11 +55,20 @@ class Trainer {
   /// False: a signal came, and the step was given up before it changed anything.
   bool step();
   std::optional<Step> accumulate_gradients();
+  /// A micro-batch of the step; the last one with what ranks do beside it.
+  void run_micro_batch(const data::Batch&, std::uint64_t number, bool last);
+  /// Makes gradients and `totals_` those of all ranks.
+  void share(const Step&);
   void update(const Step&);
   /// Reads the results of all steps that are not settled yet and enters them in the progress.
   void settle();
-  void settle(const Step&, const double* results);
+  void settle(Step, const double* results);
   bool settle_now() const;
+  bool parallel() const { return parallel_.communicates(); }
+  bool stopping() const;
+  /// Running statistics of the model: the first rank's.
+  void share_buffers();
+  void check_ranks();
   /// What the data had to say since the last time.
   void show_notes();
   void show_progress() const;
@@ -61,6 +76,7 @@ class Trainer {
   double pace(std::int64_t samples, std::int64_t tokens, double seconds) const;
   void log_metrics();
   void add_counts(MetricLine&) const;
+  void add_ranks(MetricLine&);
   bool evaluation_due() const;
   /// False: a signal came before the end.
   bool run_evaluation();
@@ -76,6 +92,9 @@ class Trainer {
   RunOutput& output_;
   Optimizer optimizer_;
   MicroStep micro_step_;
+  DataParallel parallel_;
+  MicroBatchTree tree_;
+  Tensor totals_;  ///< (kTotals) f64: the score, then what else ranks add up
   std::vector<Step> unsettled_;
   Tensor results_;  ///< (kUnsettled, kResults) f64: one row an unsettled step
   Progress progress_;
@@ -89,6 +108,8 @@ class Trainer {
   std::optional<double> loss_;  ///< mean of the last settled step; none before the first
   double grad_norm_ = 0;        ///< of that step, before clipping
   bool new_best_ = false;
+  int stop_signal_ = 0;
+  CommUse comm_use_;  ///< at the last line of metrics
   std::int64_t last_step_ = 0;
   std::int64_t saved_step_ = -1;
 };

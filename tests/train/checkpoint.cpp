@@ -44,7 +44,8 @@ struct Run {
       state.progress.valid_loss = valid_loss;
     }
     return store.save(state, [&](const fs::path& directory) {
-      return write_checkpoint_files(directory, visit, *optimizer, step, "[PAD]\n");
+      return write_checkpoint_files(directory, visit, *optimizer, optimizer->room_for_moments(),
+                                    step, "[PAD]\n");
     });
   }
   std::vector<std::int64_t> steps() const {
@@ -105,7 +106,8 @@ TEST_CASE("state.json brings back every number exactly", "[train][checkpoint]") 
                     .best_step = 2,
                     .window = {0.7, 5, 1, 1, 4, 100, 2.5, 0.25}};
   run.store.save(state, [&](const fs::path& directory) {
-    return write_checkpoint_files(directory, run.visit, *run.optimizer, 3, "");
+    return write_checkpoint_files(directory, run.visit, *run.optimizer,
+                                  run.optimizer->room_for_moments(), 3, "");
   });
   const CheckpointState read = read_state(dir / "step-00000003");
   CHECK(read.version == "1.2");
@@ -198,7 +200,8 @@ TEST_CASE("a save that fails leaves the earlier checkpoints intact", "[train][ch
     require_error(
         [&] {
           run.store.save(state, [&](const fs::path& directory) {
-            write_checkpoint_files(directory, run.visit, *run.optimizer, 2, "");
+            write_checkpoint_files(directory, run.visit, *run.optimizer,
+                                   run.optimizer->room_for_moments(), 2, "");
             throw Error("no space left");
             return std::map<std::string, WrittenFile>{};
           });

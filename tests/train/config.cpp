@@ -75,9 +75,16 @@ TEST_CASE("an unknown key is refused with the nearest known one", "[train][confi
   check_refused(
       R"("bacth": {})",
       "reading x.json: bacth: unknown key; did you mean \"batch\"? known here: batch, "
-      "checkpoint, clip_norm, cuda_graphs, data, description, device, evaluate_every, "
-      "evaluate_samples, glue, init, log_every, model, name, nonfinite, optimizer, precision, "
-      "schedule, seed, task, tf32, threads, trace");
+      "checkpoint, clip_norm, cuda_graphs, data, description, device, ema, evaluate_every, "
+      "evaluate_samples, glue, init, log_every, model, name, nonfinite, optimizer, parallel, "
+      "precision, schedule, seed, task, tf32, threads, trace, transforms");
+  check_refused(R"("device": "cuda", "parallel": {"reduction": "fixed"})",
+                "reading x.json: parallel.reduction: expected fast on a GPU; sums in a fixed order "
+                "are the CPU's");
+  check_refused(R"("parallel": {"bucket_mib": 0})",
+                "reading x.json: parallel.bucket_mib: expected at least 1, got 0");
+  check_refused(R"("parallel": {"deadline_s": 0})",
+                "reading x.json: parallel.deadline_s: expected a number of seconds above 0, got 0");
   check_refused(R"("batch": {"size": 3})",
                 "reading x.json: batch.size: unknown key; known here: global, per_device");
   check_refused(R"("batch": {"type": "x"})",
@@ -112,11 +119,12 @@ TEST_CASE("a value of the wrong type is refused with its path", "[train][config]
 TEST_CASE("the type of a section chooses its keys", "[train][config]") {
   check_refused(R"("task": {"type": "translation"})",
                 "reading x.json: task: the key appears twice in one object");
-  require_error(
-      [] { parse_config(R"({"task": {"type": "translation"}})", "x.json"); },
-      "reading x.json: task.type: expected mlm | classification | regression; got \"translation\"");
+  require_error([] { parse_config(R"({"task": {"type": "translation"}})", "x.json"); },
+                "reading x.json: task.type: expected mlm | classification | regression | "
+                "image_classification; got \"translation\"");
   require_error([] { parse_config(R"({"task": {"type": 3}})", "x.json"); },
-                "reading x.json: task.type: expected mlm | classification | regression; got 3");
+                "reading x.json: task.type: expected mlm | classification | regression | "
+                "image_classification; got 3");
   require_error([] { parse_config(R"({"task": "mlm"})", "x.json"); },
                 "reading x.json: task: expected an object {...}; got \"mlm\"");
 }
@@ -284,7 +292,7 @@ TEST_CASE("describe lists every key with type, default and meaning", "[train][co
   CHECK(find("optimizer.type").default_json == "\"decoupled_adamw\"");
   CHECK(find("optimizer.groups[].match").meaning.find("pattern") == 0);
   CHECK(find("model(bert).encoder.mixer.type").type == "orchid | attention");
-  CHECK(find("task.type").type == "mlm | classification | regression");
+  CHECK(find("task.type").type == "mlm | classification | regression | image_classification");
   CHECK(find("task(classification).pooling").type == "first | mean");
   CHECK(find("init.fresh").default_json == "[\"head.classifier.*\"]");
   CHECK(find("glue").type == "object or absent");

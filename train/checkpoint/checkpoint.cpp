@@ -23,12 +23,13 @@ std::vector<NamedTensor> model_tensors(const VisitModel& visit) {
   return tensors;
 }
 
-std::vector<NamedTensor> optimizer_tensors(const Optimizer& optimizer) {
+std::vector<NamedTensor> moment_tensors(const Optimizer& optimizer,
+                                        const Optimizer::Moments& moments) {
   std::vector<NamedTensor> tensors;
   for (std::size_t i = 0; i < optimizer.parameters().size(); ++i) {
     const std::string& path = optimizer.parameters()[i].path;
-    tensors.push_back({path + ".m", optimizer.first_moment(i)});
-    tensors.push_back({path + ".v", optimizer.second_moment(i)});
+    tensors.push_back({path + ".m", optimizer.slice(moments.first, i)});
+    tensors.push_back({path + ".v", optimizer.slice(moments.second, i)});
   }
   return tensors;
 }
@@ -53,16 +54,14 @@ void load_tensors(const fs::path& path, std::vector<NamedTensor> tensors) {
 
 }  // namespace
 
-std::map<std::string, WrittenFile> write_checkpoint_files(const fs::path& directory,
-                                                          const VisitModel& visit,
-                                                          const Optimizer& optimizer,
-                                                          std::int64_t step,
-                                                          const std::string& vocabulary) {
+std::map<std::string, WrittenFile> write_checkpoint_files(
+    const fs::path& directory, const VisitModel& visit, const Optimizer& optimizer,
+    const Optimizer::Moments& moments, std::int64_t step, const std::string& vocabulary) {
   const std::map<std::string, std::string> metadata = {{"format", "orchid"}, {"step", str(step)}};
   std::map<std::string, WrittenFile> files;
   files[kModelFile] = write_safetensors(directory / kModelFile, model_tensors(visit), metadata);
   files[kOptimizerFile] =
-      write_safetensors(directory / kOptimizerFile, optimizer_tensors(optimizer), metadata);
+      write_safetensors(directory / kOptimizerFile, moment_tensors(optimizer, moments), metadata);
   if (optimizer.averages())
     files[kAveragesFile] =
         write_safetensors(directory / kAveragesFile, average_tensors(optimizer), metadata);
@@ -102,8 +101,10 @@ LoadReport load_matching(const fs::path& checkpoint, const VisitModel& visit,
   return report;
 }
 
-void load_optimizer(const fs::path& checkpoint, const Optimizer& optimizer) {
-  load_tensors(checkpoint / kOptimizerFile, optimizer_tensors(optimizer));
+void load_optimizer(const fs::path& checkpoint, Optimizer& optimizer) {
+  const Optimizer::Moments moments = optimizer.room_for_moments();
+  load_tensors(checkpoint / kOptimizerFile, moment_tensors(optimizer, moments));
+  optimizer.set_moments(moments);
   if (optimizer.averages()) load_tensors(checkpoint / kAveragesFile, average_tensors(optimizer));
 }
 

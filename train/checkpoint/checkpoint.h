@@ -14,10 +14,12 @@ namespace orchid::train {
 /// Shows a visitor every parameter and buffer of a model.
 using VisitModel = std::function<void(const model::Visitor&)>;
 
-/// Writes model.safetensors, optimizer.safetensors, ema.safetensors (where averages are kept) and
-/// vocab.txt (if `vocabulary` is not empty).
+/// Writes model.safetensors, optimizer.safetensors (`moments`, by parameter), ema.safetensors
+/// (where averages are kept) and vocab.txt (if `vocabulary` is not empty). Nothing in them depends
+/// on how many ranks wrote them.
 std::map<std::string, WrittenFile> write_checkpoint_files(const std::filesystem::path& directory,
                                                           const VisitModel&, const Optimizer&,
+                                                          const Optimizer::Moments& moments,
                                                           std::int64_t step,
                                                           const std::string& vocabulary);
 
@@ -38,7 +40,7 @@ LoadReport load_matching(const std::filesystem::path& checkpoint, const VisitMod
                          const std::vector<std::string>& fresh);
 
 /// Moments, and the averages where the optimizer keeps them.
-void load_optimizer(const std::filesystem::path& checkpoint, const Optimizer&);
+void load_optimizer(const std::filesystem::path& checkpoint, Optimizer&);
 
 /// Moving averages of the parameters into the parameters. A usage Error where there are none.
 void load_averages(const std::filesystem::path& checkpoint, const VisitModel&);

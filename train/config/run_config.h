@@ -2,6 +2,7 @@
 
 #include "model/config.h"
 #include "train/config/glue_section.h"
+#include "train/config/parallel_section.h"
 
 namespace orchid {
 namespace train {
@@ -36,6 +37,7 @@ struct RunConfig {
   CheckpointConfig checkpoint;
   std::int64_t log_every = 10;
   bool trace = false;
+  ParallelConfig parallel;
   std::optional<GlueConfig> glue;
 
   template <class Self, class Field>
@@ -72,6 +74,7 @@ struct RunConfig {
     field("checkpoint", self.checkpoint, "when to save, and what to keep");
     field("log_every", self.log_every, "steps between lines of metrics");
     field("trace", self.trace, "time per op in summary.json; also by ORCHID_TRACE=1");
+    field("parallel", self.parallel, "what ranks do together, where several work on the run");
     field("glue", self.glue, "for `orchid glue`: the runs to make of this configuration");
   }
 };

@@ -248,6 +248,19 @@ void check_cadence(const RunConfig& config) {
   at_least("checkpoint.keep", config.checkpoint.keep, 1);
 }
 
+void check_parallel(const RunConfig& config) {
+  const ParallelConfig& parallel = config.parallel;
+  at_least("parallel.bucket_mib", parallel.bucket_mib, 1);
+  at_most("parallel.bucket_mib", parallel.bucket_mib, 1 << 16);
+  at_least("parallel.check_every", parallel.check_every, 0);
+  ORCHID_CHECK_USAGE(parallel.deadline_s > 0 && std::isfinite(parallel.deadline_s),
+                     "parallel.deadline_s: expected a number of seconds above 0, got ",
+                     parallel.deadline_s);
+  ORCHID_CHECK_USAGE(
+      parallel.reduction == Reduction::fast || !config.device.starts_with("cuda"),
+      "parallel.reduction: expected fast on a GPU; sums in a fixed order are the CPU's");
+}
+
 bool has_validation(const TextShardsConfig& data) {
   return !data.valid.empty();
 }
@@ -273,6 +286,7 @@ void validate(const RunConfig& config) {
                      "ema.decay: expected a number in [0, 1), got ", config.ema.decay);
   not_negative("clip_norm", config.clip_norm);
   check_cadence(config);
+  check_parallel(config);
   ORCHID_CHECK_USAGE(
       !config.checkpoint.best ||
           std::visit([](const auto& data) { return has_validation(data); }, config.data),

@@ -45,6 +45,11 @@ Console::Console(std::int64_t first_step, std::int64_t steps)
 
 Console::Console() : Console(0, 0) {}
 
+Console::Console(Silent) : Console() {
+  terminal_ = false;
+  silent_ = true;
+}
+
 Console::~Console() {
   if (line_open_) std::fputc('\n', stderr);
 }
@@ -74,7 +79,7 @@ void Console::line(const std::string& text) {
 }
 
 void Console::report(const Status& status) {
-  if (!terminal_) std::fprintf(stderr, "%s\n", text_of(status).c_str());
+  if (!terminal_ && !silent_) std::fprintf(stderr, "%s\n", text_of(status).c_str());
 }
 
 void Console::clear_line() {
@@ -83,6 +88,7 @@ void Console::clear_line() {
 }
 
 void Console::note(const std::string& text) {
+  if (silent_) return;
   clear_line();
   std::fprintf(stderr, "%s\n", text.c_str());
 }

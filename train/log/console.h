@@ -18,6 +18,8 @@ class Console {
   /// `first_step`: where this process begins; the time left is judged from its own pace.
   Console(std::int64_t first_step, std::int64_t steps);
   Console();  ///< messages alone
+  struct Silent {};
+  explicit Console(Silent);  ///< for ranks that leave the talking to the first
   ~Console();
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
@@ -45,6 +47,7 @@ class Console {
   std::int64_t first_step_ = 0;
   std::int64_t steps_ = 0;
   bool terminal_ = false;
+  bool silent_ = false;
   bool line_open_ = false;
   Clock::time_point begin_;
   Clock::time_point last_shown_;

@@ -34,10 +34,11 @@ bool after_blocks(const std::string& path) {
 }  // namespace
 
 Optimizer::Optimizer(Context& ctx, const OptimizerConfig& config, const VisitParameters& visit,
-                     const EmaConfig& ema)
-    : config_(config), ema_(ema) {
+                     const EmaConfig& ema, const Sharing& sharing)
+    : config_(config), ema_(ema), sharing_(sharing) {
   collect(visit);
   if (config_.layer_decay != 1) decay_layers();
+  cut();
   build(ctx, visit);
 }
 
@@ -83,8 +84,9 @@ void Optimizer::check_groups() const {
 }
 
 void Optimizer::build(Context& ctx, const VisitParameters& visit) {
-  for (Tensor* arena : {&values_, &grads_, &m_, &v_})
-    *arena = ctx.zeros({arena_count_}, ctx.accumulate());
+  for (Tensor* arena : {&values_, &grads_}) *arena = ctx.zeros({arena_count_}, ctx.accumulate());
+  const std::int64_t moments = pieces_.back().moments + pieces_.back().place.count;
+  for (Tensor* part : {&m_, &v_}) *part = ctx.zeros({moments}, ctx.accumulate());
   if (ctx.compute() != ctx.accumulate()) products_ = ctx.zeros({arena_count_});
   std::size_t index = 0;
   visit({[&](const std::string& path, model::Parameter& parameter) {
@@ -103,15 +105,38 @@ void Optimizer::build(Context& ctx, const VisitParameters& visit) {
     averages_ = ctx.empty({arena_count_}, ctx.accumulate());
     restart_averages();
   }
-  build_ranges(ctx);
+  for (Piece& piece : pieces_) piece.ranges = ranges_of(ctx, piece.place);
+  squares_ = ctx.zeros({std::ssize(pieces_)}, DType::f64);
   control_ = ctx.zeros({ops::kControls}, DType::f64);
   updates_ = ctx.zeros({1}, DType::i64);
 }
 
-void Optimizer::build_ranges(Context& ctx) {
+/// Buckets, and the pieces that this rank updates.
+void Optimizer::cut() {
+  const std::int64_t multiple = kAlignment * sharing_.world;
+  arena_count_ = (arena_count_ + multiple - 1) / multiple * multiple;
+  buckets_ =
+      cut_buckets(arena_count_, sharing_.bucket > 0 ? sharing_.bucket : arena_count_, multiple);
+  if (!sharing_.shard) {
+    pieces_.push_back({{0, arena_count_}});
+    return;
+  }
+  std::int64_t moments = 0;
+  for (const Bucket& bucket : buckets_) {
+    pieces_.push_back({shard_of(bucket, sharing_.rank, sharing_.world), moments});
+    moments += pieces_.back().place.count;
+  }
+}
+
+Tensor Optimizer::ranges_of(Context& ctx, const Bucket& place) const {
   std::vector<double> ranges;
   for (const OptimizedParameter& parameter : parameters_) {
-    const auto end = static_cast<double>(parameter.offset + aligned(parameter.shape.count()));
+    // The gap behind the last parameter belongs to it.
+    const bool last = &parameter == &parameters_.back();
+    const std::int64_t parameter_end =
+        last ? arena_count_ : parameter.offset + aligned(parameter.shape.count());
+    if (parameter_end <= place.offset || parameter.offset >= place.offset + place.count) continue;
+    const auto end = static_cast<double>(std::min(parameter_end - place.offset, place.count));
     const bool as_before = !ranges.empty() &&
                            ranges[ranges.size() - 2] == parameter.learning_rate &&
                            ranges.back() == parameter.weight_decay;
@@ -121,8 +146,16 @@ void Optimizer::build_ranges(Context& ctx) {
       ranges.insert(ranges.end(), {end, parameter.learning_rate, parameter.weight_decay});
     }
   }
-  ranges_ = ctx.empty({std::ssize(ranges) / 3, 3}, DType::f64);
-  set_values(ranges_, ranges);
+  Tensor table = ctx.empty({std::ssize(ranges) / 3, 3}, DType::f64);
+  set_values(table, ranges);
+  return table;
+}
+
+std::vector<std::int64_t> Optimizer::block_begins() const {
+  std::vector<std::int64_t> begins;
+  for (const OptimizedParameter& parameter : parameters_)
+    if (block_of(parameter.path) == std::ssize(begins)) begins.push_back(parameter.offset);
+  return begins;
 }
 
 Tensor Optimizer::slice(const Tensor& arena, std::size_t index) const {
@@ -136,28 +169,54 @@ void Optimizer::zero_grad(Context& ctx) {
 
 void Optimizer::update(Context& ctx, const Tensor& score, const ScheduledRate& rate, double mean,
                        double clip_norm) {
-  Tensor sum = ctx.empty({1}, DType::f64);
-  run(ctx, ops::SumOfSquares{.x = grads_, .result = sum});
-  run(ctx, ops::ClipScale{.sum_of_squares = sum,
+  measure(ctx);
+  apply(ctx, score, {}, rate, mean, clip_norm);
+  follow(ctx);
+}
+
+Tensor& Optimizer::measure(Context& ctx) {
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const Bucket& place = pieces_[i].place;
+    Tensor square = squares_.slice(static_cast<std::int64_t>(i), {1});
+    run(ctx, ops::SumOfSquares{.x = grads_.slice(place.offset, {place.count}), .result = square});
+  }
+  return squares_;
+}
+
+void Optimizer::apply(Context& ctx, const Tensor& score, const Tensor& targets,
+                      const ScheduledRate& rate, double mean, double clip_norm) {
+  run(ctx, ops::ClipScale{.sum_of_squares = squares_,
                           .score = score,
+                          .targets = targets,
                           .control = control_,
                           .applied = updates_,
                           .mean = mean,
                           .clip_norm = clip_norm});
-  run(ctx, ops::AdamW{.value = values_,
-                      .grad = grads_,
-                      .m = m_,
-                      .v = v_,
-                      .ranges = ranges_,
-                      .control = control_,
-                      .applied = updates_,
-                      .product = products_,
-                      .rate = rate.factor,
-                      .beta1 = config_.betas[0],
-                      .beta2 = config_.betas[1],
-                      .epsilon = config_.epsilon,
-                      .decoupled = config_.type == OptimizerKind::decoupled_adamw,
-                      .offset = rate.offset});
+  for (const Piece& piece : pieces_) {
+    const auto part = [&](const Tensor& arena) {
+      return arena.slice(piece.place.offset, {piece.place.count});
+    };
+    Tensor value = part(values_), product = products_.defined() ? part(products_) : Tensor();
+    Tensor m = m_.slice(piece.moments, {piece.place.count});
+    Tensor v = v_.slice(piece.moments, {piece.place.count});
+    run(ctx, ops::AdamW{.value = value,
+                        .grad = part(grads_),
+                        .m = m,
+                        .v = v,
+                        .ranges = piece.ranges,
+                        .control = control_,
+                        .applied = updates_,
+                        .product = product,
+                        .rate = rate.factor,
+                        .beta1 = config_.betas[0],
+                        .beta2 = config_.betas[1],
+                        .epsilon = config_.epsilon,
+                        .decoupled = config_.type == OptimizerKind::decoupled_adamw,
+                        .offset = rate.offset});
+  }
+}
+
+void Optimizer::follow(Context& ctx) {
   if (!averages()) return;
   run(ctx, ops::MovingAverage{.value = values_,
                               .average = averages_,
@@ -165,6 +224,43 @@ void Optimizer::update(Context& ctx, const Tensor& score, const ScheduledRate& r
                               .applied = updates_,
                               .decay = ema_.decay,
                               .warmup = ema_.warmup});
+}
+
+Optimizer::Moments Optimizer::moments(Context& ctx, Communicator& comm) const {
+  if (!sharing_.shard) return {m_, v_};
+  Moments all;
+  if (sharing_.rank == 0) all = room_for_moments();
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const Bucket& bucket = buckets_[i];
+    Tensor whole = ctx.empty({bucket.count}, m_.dtype());
+    for (const auto& [mine, home] : {std::pair{&m_, &all.first}, {&v_, &all.second}}) {
+      comm.all_gather(ctx, mine->slice(pieces_[i].moments, {pieces_[i].place.count}), whole,
+                      str("moments ", i));
+      if (!home->defined()) continue;
+      Tensor part = home->slice(bucket.offset, {bucket.count});
+      copy(whole, part);
+    }
+  }
+  return all;
+}
+
+Optimizer::Moments Optimizer::room_for_moments() const {
+  if (!sharing_.shard) return {m_, v_};
+  const auto room = [&] {
+    Tensor arena = Tensor::empty({arena_count_}, m_.dtype(), make_host_pool());
+    arena.memory()->zero(arena.raw(), arena.bytes());
+    return arena;
+  };
+  return {room(), room()};
+}
+
+void Optimizer::set_moments(const Moments& all) {
+  if (!sharing_.shard) return;  // they are where they belong
+  for (const Piece& piece : pieces_)
+    for (const auto& [mine, home] : {std::pair{&m_, &all.first}, {&v_, &all.second}}) {
+      Tensor part = mine->slice(piece.moments, {piece.place.count});
+      copy(home->slice(piece.place.offset, {piece.place.count}), part);
+    }
 }
 
 void Optimizer::lend(Context& ctx, model::Model& model, Weights weights) const {

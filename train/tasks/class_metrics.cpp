@@ -45,4 +45,27 @@ Metrics ClassMetrics::values(const Score&) const {
   return values;
 }
 
+/// How many are in the top five, then {truth, predicted, count} of the pairs that occur.
+std::vector<double> ClassMetrics::state() const {
+  std::vector<double> state = {static_cast<double>(in_top5_)};
+  const int classes = counts_.classes();
+  for (int truth = 0; truth < classes; ++truth)
+    for (int predicted = 0; predicted < classes; ++predicted) {
+      const std::int64_t count =
+          counts_.counts()[static_cast<std::size_t>(truth) * static_cast<std::size_t>(classes) +
+                           static_cast<std::size_t>(predicted)];
+      if (count > 0)
+        state.insert(state.end(), {static_cast<double>(truth), static_cast<double>(predicted),
+                                   static_cast<double>(count)});
+    }
+  return state;
+}
+
+void ClassMetrics::merge(std::span<const double> state) {
+  in_top5_ += static_cast<std::int64_t>(state[0]);
+  for (std::size_t i = 1; i < state.size(); i += 3)
+    counts_.add(static_cast<int>(state[i + 1]), static_cast<int>(state[i]),
+                static_cast<std::int64_t>(state[i + 2]));
+}
+
 }  // namespace orchid::train

@@ -14,6 +14,8 @@ class ClassMetrics final : public TaskMetrics {
 
   void add(const data::Batch&, const Tensor& outputs) override;
   Metrics values(const Score&) const override;
+  std::vector<double> state() const override;
+  void merge(std::span<const double> state) override;
 
  private:
   ConfusionCounts counts_;

@@ -87,12 +87,12 @@ ConfusionCounts::ConfusionCounts(int classes) : classes_(classes) {
   counts_.assign(static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes), 0);
 }
 
-void ConfusionCounts::add(int predicted, int truth) {
+void ConfusionCounts::add(int predicted, int truth, std::int64_t times) {
   ORCHID_CHECK(predicted >= 0 && predicted < classes_ && truth >= 0 && truth < classes_,
                "expected classes from 0 to ", classes_ - 1, ", got ", predicted, " predicted and ",
                truth, " true");
-  ++counts_[static_cast<std::size_t>(truth) * static_cast<std::size_t>(classes_) +
-            static_cast<std::size_t>(predicted)];
+  counts_[static_cast<std::size_t>(truth) * static_cast<std::size_t>(classes_) +
+          static_cast<std::size_t>(predicted)] += times;
 }
 
 void ConfusionCounts::merge(const ConfusionCounts& other) {

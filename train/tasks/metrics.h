@@ -12,7 +12,7 @@ class ConfusionCounts {
   explicit ConfusionCounts(int classes);
 
   /// Both from 0 to classes - 1.
-  void add(int predicted, int truth);
+  void add(int predicted, int truth, std::int64_t times = 1);
   void merge(const ConfusionCounts&);
 
   int classes() const { return classes_; }

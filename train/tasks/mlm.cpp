@@ -34,6 +34,18 @@ class MlmMetrics final : public TaskMetrics {
     }
     return {{"accuracy", total.correct / total.targets}, {"unigram_entropy", entropy}};
   }
+  std::vector<double> state() const override {
+    std::vector<double> state;
+    for (const auto& [id, count] : counts_) {
+      state.push_back(id);
+      state.push_back(static_cast<double>(count));
+    }
+    return state;
+  }
+  void merge(std::span<const double> state) override {
+    for (std::size_t i = 0; i < state.size(); i += 2)
+      counts_[static_cast<std::int32_t>(state[i])] += static_cast<std::int64_t>(state[i + 1]);
+  }
 
  private:
   std::map<std::int32_t, std::int64_t> counts_;

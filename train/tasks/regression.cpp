@@ -18,6 +18,15 @@ class RegressionMetrics final : public TaskMetrics {
   Metrics values(const Score&) const override {
     return {{"pearson", pairs_.pearson()}, {"spearman", pairs_.spearman()}};
   }
+  std::vector<double> state() const override {
+    std::vector<double> state;
+    for (std::size_t i = 0; i < pairs_.truth().size(); ++i)
+      state.insert(state.end(), {pairs_.predicted()[i], pairs_.truth()[i]});
+    return state;
+  }
+  void merge(std::span<const double> state) override {
+    for (std::size_t i = 0; i < state.size(); i += 2) pairs_.add(state[i], state[i + 1]);
+  }
 
  private:
   ScorePairs pairs_;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +45,9 @@ class TaskMetrics {
   /// `outputs` as the model gave them; reading them waits for a device.
   virtual void add(const data::Batch&, const Tensor& outputs) = 0;
   virtual Metrics values(const Score&) const = 0;
+  /// What was gathered, in numbers that `merge` takes: of another rank, which had other samples.
+  virtual std::vector<double> state() const = 0;
+  virtual void merge(std::span<const double> state) = 0;
 };
 
 /// What is learned: the only one that sees both a batch and what the model made of it.

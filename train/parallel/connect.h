@@ -1,0 +1,20 @@
+#pragma once
+
+#include <memory>
+
+#include "train/comm/communicator.h"
+#include "train/comm/rendezvous.h"
+#include "train/config/run_config.h"
+
+namespace orchid::train {
+
+/// What differs for one rank: with several on a machine each takes a GPU of its own, and its share
+/// of the processors where nothing else was asked for.
+RunConfig for_rank(const RunConfig&, const Rendezvous&);
+
+/// The communicator of this process's ranks: NCCL between GPUs, MPI between CPU processes, as
+/// parallel.backend and the context's device say. Waits for all ranks. A usage Error where they
+/// cannot be reached that way.
+std::unique_ptr<Communicator> connect(const Rendezvous&, const ParallelConfig&, const Context&);
+
+}  // namespace orchid::train
