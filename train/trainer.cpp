@@ -69,7 +69,7 @@ Sharing sharing_of(const Assembly& parts) {
   return {.rank = comm.rank(),
           .world = comm.world(),
           .bucket = parallel.bucket_mib * (1 << 20) / static_cast<std::int64_t>(sizeof(float)),
-          .shard = parallel.shard_optimizer && comm.world() > 1};
+          .shard = parallel.shard_optimizer && std::string_view(comm.backend()) != "single"};
 }
 
 Arenas arenas_of(const Optimizer& optimizer) {
@@ -328,7 +328,8 @@ void Trainer::show_progress() const {
 /// wait longest for others spent in communication, and how far apart the ranks are in that.
 void Trainer::add_ranks(MetricLine& line) {
   const CommUse& use = parts_.comm->use();
-  const double waited = use.host_seconds - comm_use_.host_seconds;
+  const double waited =
+      use.host_seconds - comm_use_.host_seconds + use.stream_seconds - comm_use_.stream_seconds;
   std::vector<double> most = {progress_.window.data_wait_s, waited, -waited};
   const double bytes = static_cast<double>(use.bytes - comm_use_.bytes);
   parts_.comm->reduce(most, Reduce::max, "metrics");

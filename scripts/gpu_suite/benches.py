@@ -136,9 +136,24 @@ def step_series(suite):
             ("mlm/orchid_bert_large.json", "bf16", [32, 128, 512], ())]
 
 
+def vit_series(suite):
+    if suite.rehearse:
+        return [("image/mnist.json", "float32", [2], ())]
+    return [("image/imagenet_orchid_vit_b.json", "bf16", [64, 256, 512], ()),
+            ("image/imagenet_vit_b.json", "bf16", [64, 256], ())]
+
+
 def bench_step(suite):
+    bench_steps(suite, step_series(suite))
+
+
+def bench_vit(suite):
+    bench_steps(suite, vit_series(suite))
+
+
+def bench_steps(suite, series):
     rows = []
-    for config, precision, batches, extra in step_series(suite):
+    for config, precision, batches, extra in series:
         for batch in batches:
             if suite.left() < 10:
                 suite.note(f"not reached: {config} {precision} {batch} {' '.join(extra)}")

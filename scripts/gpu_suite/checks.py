@@ -233,16 +233,18 @@ def train_once(suite, name, tokens, steps, settings):
     options = [part for key, value in sets.items() for part in ("--set", f"{key}={value}")]
     done = suite.ask(120, "train", suite.source("configs", "quickstart", "mlm.json"),
                      "--run-dir", folder, *options)
-    losses, file = {}, os.path.join(folder, "metrics.jsonl")
+    losses, communication, file = {}, 0.0, os.path.join(folder, "metrics.jsonl")
     if os.path.exists(file):
         with open(file, encoding="utf-8") as lines:
             for line in lines:
                 entry = json.loads(line)
                 if entry.get("split") == "train":
                     losses[entry["step"]] = entry["loss"]
+                    communication += entry.get("communication_s", 0)
     case = {"run": name, "ok": done.code == 0, "seconds": round(done.seconds, 1),
             "settings": settings, "parameters_sha256": digest(folder),
-            "losses": [losses[step] for step in sorted(losses)]}
+            "losses": [losses[step] for step in sorted(losses)],
+            "elapsed_s": entry["elapsed_s"] if losses else None, "communication_s": communication}
     if done.code != 0:
         case["reason"] = done.reason()
         suite.fail(f"{name}: {case['reason']}")
@@ -285,3 +287,27 @@ def train(suite):
     with open(suite.path("train.svg"), "w", encoding="utf-8") as file:
         file.write(curves.svg({name: run["losses"] for name, run in runs.items()},
                               f"training loss, {steps} steps, {suite.result['commit']}"))
+
+
+def ranks(suite):
+    """One rank of NCCL, which goes through all that many do, beside none."""
+    steps = 20 if suite.rehearse else 100
+    tokens = corpus(suite)
+    base = {"device": suite.device} if suite.rehearse else {"device": suite.device, "precision": "bf16"}
+    variants = [("alone", {})]
+    if not suite.rehearse:
+        variants += [("nccl", {"parallel.backend": "nccl"}),
+                     ("nccl_sharded", {"parallel.backend": "nccl", "parallel.shard_optimizer": "true",
+                                       "parallel.bucket_mib": 1})]
+    runs = {name: train_once(suite, name, tokens, steps, {**base, **settings})
+            for name, settings in variants}
+    table(["run", "steps", "last loss", "s", "exposed communication s"],
+          [[name, len(run["losses"]), run["losses"][-1] if run["losses"] else None, run["elapsed_s"],
+            run["communication_s"]] for name, run in runs.items()])
+    for name, run in runs.items():
+        if run["ok"] and runs["alone"]["ok"]:
+            found = curves.compare(runs["alone"], run)
+            found["runs"] = ["alone", name]
+            suite.result.setdefault("comparisons", []).append(found)
+            if found["largest"] is None or found["largest"] > 0.02:
+                suite.fail(f"{name}: losses differ from those alone by {found['largest']}")

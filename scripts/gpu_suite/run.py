@@ -26,11 +26,13 @@ STAGES = {
     "ops": (checks.ops, 170, "test_ops_cuda, test_device_cuda, test_train_cuda"),
     "golden": (checks.golden, 60, "the operator against recorded outputs, float32 and bf16"),
     "train": (checks.train, 200, "loss curves on the CPU and the GPU, with and without graphs"),
+    "ranks": (checks.ranks, 60, "one rank of NCCL beside none: losses, exposed communication"),
     "sanitize": (checks.sanitize, 540, "compute-sanitizer: memcheck, racecheck, synccheck"),
     "bench-op": (benches.bench_op, 540, "the operator over the shapes of BERT, ViT, CIFAR, long"),
     "bench-transforms": (benches.bench_transforms, 90,
                          "cosine transforms by FFT and by products, per shape"),
     "bench-step": (benches.bench_step, 300, "training steps of the base model, rising batches"),
+    "bench-vit": (benches.bench_vit, 120, "training steps of the image classifiers"),
     "peers": (benches.peers, 540, "PyTorch and ours by turns, per shape"),
 }
 

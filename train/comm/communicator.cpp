@@ -217,6 +217,7 @@ void Communicator::barrier(const std::string& name) {
 void Communicator::check() {
   if (broken_.empty()) broken_ = failure();
   ORCHID_CHECK(broken_.empty(), "rank ", rank_, ": step ", step_, ": ", broken_);
+  use_.stream_seconds = stream_seconds();
 }
 
 void Communicator::fail(const std::string& reason) {

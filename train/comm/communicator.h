@@ -29,6 +29,8 @@ struct CommUse {
   std::int64_t calls = 0;
   std::int64_t bytes = 0;   ///< of the operands, not of what crossed the network
   double host_seconds = 0;  ///< in which the calling thread did nothing else
+  double stream_seconds =
+      0;  ///< for which the context's stream stood still for calls, as of check()
 };
 
 /// The collectives of data-parallel training. Every rank makes the same calls in the same order,
@@ -91,6 +93,8 @@ class Communicator {
   virtual void finish(Context&, const CommCall&) = 0;
   /// kind host_reduce (f64 or i64, of host memory, in place) or barrier.
   virtual void run_on_host(const CommCall&) = 0;
+  /// CommUse::stream_seconds, of waits that are over.
+  virtual double stream_seconds() { return 0; }
   /// What broke the communicator meanwhile, or nothing.
   virtual std::string failure() { return {}; }
   virtual void announce(const std::string& /*reason*/) {}

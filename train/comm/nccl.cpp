@@ -72,8 +72,14 @@ class NcclCommunicator final : public Communicator {
     bool posted = false;               ///< that it takes long, in the store
   };
 
+  /// A wait of the compute stream, between two events that measure time.
+  struct Wait {
+    cudaEvent_t asked = nullptr, over = nullptr;
+  };
+
   void start(Context&, const CommCall&) override;
   void finish(Context&, const CommCall&) override;
+  double stream_seconds() override;
   void run_on_host(const CommCall&) override;
   std::string failure() override;
   void announce(const std::string& reason) override;
@@ -104,6 +110,9 @@ class NcclCommunicator final : public Communicator {
   void* device_numbers_ = nullptr;
   void* pinned_numbers_ = nullptr;
   std::size_t numbers_bytes_ = 0;
+  std::deque<Wait> waits_;  ///< the oldest first
+  std::vector<Wait> free_waits_;
+  double stream_seconds_ = 0;
 
   std::mutex mutex_;  ///< of everything below; no thread is in NCCL without it
   ncclComm_t comm_ = nullptr;
@@ -179,6 +188,10 @@ NcclCommunicator::~NcclCommunicator() {
     for (const cudaEvent_t event : {flight.started, flight.done})
       static_cast<void>(cudaEventDestroy(event));
   for (const cudaEvent_t event : events_) static_cast<void>(cudaEventDestroy(event));
+  free_waits_.insert(free_waits_.end(), waits_.begin(), waits_.end());
+  for (const Wait& wait : free_waits_)
+    for (const cudaEvent_t event : {wait.asked, wait.over})
+      static_cast<void>(cudaEventDestroy(event));
   static_cast<void>(cudaEventDestroy(ready_));
   static_cast<void>(cudaFree(device_numbers_));
   static_cast<void>(cudaFreeHost(pinned_numbers_));
@@ -261,10 +274,36 @@ void NcclCommunicator::start(Context& ctx, const CommCall& call) {
 
 void NcclCommunicator::finish(Context& ctx, const CommCall& call) {
   const auto compute = static_cast<cudaStream_t>(cuda_stream(*ctx.memory()));
-  const std::lock_guard lock(mutex_);
-  for (const Flight& flight : flights_)
-    if (flight.ticket == call.ticket)
-      check_cuda(cudaStreamWaitEvent(compute, flight.done, 0), "waiting for an event");
+  Wait wait;
+  if (free_waits_.empty()) {
+    check_cuda(cudaEventCreate(&wait.asked), "an event");
+    check_cuda(cudaEventCreate(&wait.over), "an event");
+  } else {
+    wait = free_waits_.back();
+    free_waits_.pop_back();
+  }
+  waits_.push_back(wait);
+  check_cuda(cudaEventRecord(wait.asked, compute), "recording an event");
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Flight& flight : flights_)
+      if (flight.ticket == call.ticket)
+        check_cuda(cudaStreamWaitEvent(compute, flight.done, 0), "waiting for an event");
+  }
+  check_cuda(cudaEventRecord(wait.over, compute), "recording an event");
+}
+
+double NcclCommunicator::stream_seconds() {
+  for (; !waits_.empty() && cudaEventQuery(waits_.front().over) == cudaSuccess;
+       waits_.pop_front()) {
+    float milliseconds = 0;
+    check_cuda(cudaEventElapsedTime(&milliseconds, waits_.front().asked, waits_.front().over),
+               "reading an event");
+    stream_seconds_ += static_cast<double>(milliseconds) / 1e3;
+    free_waits_.push_back(waits_.front());
+  }
+  static_cast<void>(cudaGetLastError());  // "not ready" is no error
+  return stream_seconds_;
 }
 
 void NcclCommunicator::reserve_host(std::size_t bytes) {

@@ -22,7 +22,7 @@ RunConfig for_rank(const RunConfig& config, const Rendezvous& place) {
 
 std::unique_ptr<Communicator> connect(const Rendezvous& place, const ParallelConfig& config,
                                       const Context& ctx) {
-  if (place.world == 1) return make_single();
+  if (place.world == 1 && config.backend == CommBackend::automatic) return make_single();
   const bool gpu = ctx.device().type == DeviceType::cuda;
   const CommOptions options{.deadline_s = config.deadline_s};
   const CommBackend wanted = config.backend != CommBackend::automatic ? config.backend
@@ -35,11 +35,14 @@ std::unique_ptr<Communicator> connect(const Rendezvous& place, const ParallelCon
                        "ranks on CPUs speak MPI: start them by mpirun or srun, or by --ranks");
     return make_mpi(options);
   }
-  ORCHID_CHECK_USAGE(!place.host.empty(),
-                     "ranks: nothing says where the first one is: set MASTER_ADDR and MASTER_PORT");
   NcclSetup setup{.rank = place.rank, .world = place.world, .memory = ctx.memory()};
-  setup.store = open_store(place, config.deadline_s);
   setup.options = options;
+  if (place.world > 1) {
+    ORCHID_CHECK_USAGE(
+        !place.host.empty(),
+        "ranks: nothing says where the first one is: set MASTER_ADDR and MASTER_PORT");
+    setup.store = open_store(place, config.deadline_s);
+  }
   return make_nccl(setup);
 }
 

@@ -6,7 +6,11 @@ namespace orchid::train {
 
 DataParallel::DataParallel(Context& ctx, Communicator& comm, const ParallelConfig& config,
                            Arenas arenas)
-    : ctx_(ctx), comm_(comm), config_(config), arenas_(std::move(arenas)) {}
+    : ctx_(ctx),
+      comm_(comm),
+      config_(config),
+      arenas_(std::move(arenas)),
+      communicates_(comm.world() > 1 || std::string_view(comm.backend()) != "single") {}
 
 Tensor DataParallel::part(const Tensor& arena, const Bucket& bucket) const {
   return arena.slice(bucket.offset, {bucket.count});

@@ -23,7 +23,7 @@ struct Arenas {
 ///              optimizer is sharded (ZeRO-1), a rank gets the sum of its shard alone;
 ///   values     where it is sharded, each bucket is gathered again from the ranks that updated its
 ///              shards, the first needed first, while the next forward pass has already begun.
-/// One rank does nothing of this.
+/// One rank alone does nothing of this.
 class DataParallel final : public model::BlockObserver {
  public:
   DataParallel(Context&, Communicator&, const ParallelConfig&, Arenas);
@@ -43,7 +43,8 @@ class DataParallel final : public model::BlockObserver {
   /// All values are those of the update.
   void finish_values();
 
-  bool communicates() const { return comm_.world() > 1; }
+  /// Also one rank, where it was given a backend.
+  bool communicates() const { return communicates_; }
   bool sharded() const { return communicates() && config_.shard_optimizer; }
 
  private:
@@ -62,6 +63,7 @@ class DataParallel final : public model::BlockObserver {
   Communicator& comm_;
   ParallelConfig config_;
   Arenas arenas_;
+  bool communicates_;
   bool reducing_ = false;
   std::size_t reduced_ = 0;          ///< buckets whose sum was begun
   std::vector<Transfer> gradients_;  ///< begun
