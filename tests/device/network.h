@@ -78,7 +78,7 @@ inline void enlarge(model::Model& model) {
 /// A model with its optimizer on one context; alike on all devices at first.
 class Network {
  public:
-  Network(Context& ctx, const model::BertConfig& config, bool record = false,
+  Network(Context& ctx, const model::ModelConfig& config, bool record = false,
           const train::TaskConfig& task = {})
       : ctx_(ctx),
         task_(train::make_task(task)),
