@@ -70,7 +70,7 @@ Affine translation(double x, double y) {
 
 Image transformed(const Image& image, const Affine& from, Filter filter, const Color& fill) {
   ORCHID_CHECK(filter != Filter::box, "transform: expected bilinear or bicubic, got box");
-  Image out(image.width, image.height);
+  Image out = Image::unset(image.width, image.height);
   for (std::size_t i = 0; i < out.pixels.size(); i += 3)
     std::copy(fill.begin(), fill.end(), out.pixels.begin() + static_cast<std::ptrdiff_t>(i));
   const bool rows_stay = from[3] == 0 && from[4] == 1 && from[5] == 0;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <csetjmp>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -104,7 +105,10 @@ void read_rows(State& state) {
     std::uint8_t* rgb =
         state.rows + std::size_t{3} * width * (state.jpeg.output_scanline - state.top);
     JSAMPROW row = state.ink ? state.ink : rgb;
-    if (jpeg_read_scanlines(&state.jpeg, &row, 1) != 1) return;
+    if (jpeg_read_scanlines(&state.jpeg, &row, 1) != 1) {  // never, of all that is in memory
+      std::memset(rgb, 0, std::size_t{3} * width * (end - state.jpeg.output_scanline));
+      return;
+    }
     if (state.ink) ink_to_rgb(state.ink, rgb, width);
   }
   if (end == state.jpeg.output_height) jpeg_finish_decompress(&state.jpeg);
@@ -205,7 +209,7 @@ Image decode_jpeg(std::span<const std::byte> bytes, const DecodeOptions& options
   reader->eighths = eighths_for(notes.info, options);
   reader.run(start);
   choose_part(reader, options.part, notes);
-  Image image(reader->width, reader->height);
+  Image image = Image::unset(reader->width, reader->height);
   std::vector<std::uint8_t> ink(components == 4 ? 4 * reader->width : 0);
   reader->rows = image.pixels.data();
   reader->ink = components == 4 ? ink.data() : nullptr;

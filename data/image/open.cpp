@@ -44,7 +44,7 @@ class Relabelled : public ImageCollection {
 Image decode_image(const StoredImage& stored, const DecodeOptions& options, DecodeNotes* notes) {
   if (stored.storage == ImageStorage::file) return decode_image(stored.bytes, options, notes);
   if (notes) *notes = {image_info(stored), 0, 0, stored.width, stored.height, ""};
-  Image image(stored.width, stored.height);
+  Image image = Image::unset(stored.width, stored.height);
   const std::size_t count = image.pixels.size() / 3;
   const bool planes = stored.storage == ImageStorage::planes;
   ORCHID_CHECK_INPUT(stored.bytes.size() == (planes ? 3 : 1) * count, "expected ",

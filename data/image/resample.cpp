@@ -148,7 +148,7 @@ struct Pixels {
 /// Rows [top, bottom) brought to `width`.
 Image along_rows(const Pixels& image, const Taps& taps, std::int64_t width, std::int64_t top,
                  std::int64_t bottom) {
-  Image out(width, bottom - top);
+  Image out = Image::unset(width, bottom - top);
   std::vector<std::uint8_t> turned(static_cast<std::size_t>(kLanes * image.width));
   std::vector<std::uint8_t> weighed(static_cast<std::size_t>(kLanes * width));
   for (std::int64_t y = top; y < bottom; y += kRows) {
@@ -162,7 +162,7 @@ Image along_rows(const Pixels& image, const Taps& taps, std::int64_t width, std:
 
 /// Brought to `height`; row 0 of `image` is row `top` of what the taps are of.
 Image along_columns(const Pixels& image, const Taps& taps, std::int64_t height, std::int64_t top) {
-  Image out(image.width, height);
+  Image out = Image::unset(image.width, height);
   for (std::int64_t y = 0; y < height; ++y)
     weigh_row(image.row(taps.first[static_cast<std::size_t>(y)] - top), image.stride, taps.of(y),
               taps.count[static_cast<std::size_t>(y)], out.row(y), 3 * image.width);
@@ -174,7 +174,7 @@ Pixels all_of(const Image& image) {
 }
 
 Image copy_of(const Pixels& image) {
-  Image out(image.width, image.height);
+  Image out = Image::unset(image.width, image.height);
   for (std::int64_t y = 0; y < image.height; ++y)
     std::copy_n(image.row(y), 3 * image.width, out.row(y));
   return out;

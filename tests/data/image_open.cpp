@@ -364,8 +364,7 @@ TEST_CASE("the shared pictures open as what they are", "[data][image_open]") {
       const std::string png = slurp(*sprite);
       const Image rows = decode_image(bytes_of(png));
       for (std::int64_t i : {0, 1, 999})
-        CHECK(train->image(i).pixels ==
-              std::vector<std::uint8_t>(rows.row(i), rows.row(i) + 3 * 1024));
+        CHECK(train->image(i).pixels == decltype(rows.pixels)(rows.row(i), rows.row(i) + 3 * 1024));
     }
   }
   if (const auto folder = shared_image("mnist")) {
