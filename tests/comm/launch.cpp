@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <sstream>
@@ -26,7 +27,8 @@ namespace {
 /// A launcher in a process of its own, whose ranks run a shell script.
 class Launcher {
  public:
-  Launcher(int ranks, const std::string& script, double grace_s = 20, bool plain = false) {
+  Launcher(int ranks, const std::string& script, double grace_s = 20, bool plain = false,
+           int (*launch)(const LaunchOptions&) = train::launch_ranks) {
     process_ = fork();
     if (process_ != 0) return;
     LaunchOptions options{.ranks = ranks, .command = {"/bin/sh", "-c", script}};
@@ -35,7 +37,7 @@ class Launcher {
     const int flags = O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC;
     options.out = ::open((place_ / "out").c_str(), flags, 0600);
     options.err = ::open((place_ / "err").c_str(), flags, 0600);
-    _exit(train::launch_ranks(options));
+    _exit(launch(options));
   }
   ~Launcher() {
     if (process_ > 0) wait();
@@ -73,6 +75,12 @@ class Launcher {
 };
 
 using Lines = std::vector<std::string>;
+
+bool has_mpirun() {
+  if (std::system("mpirun --version >/dev/null 2>&1") == 0) return true;
+  WARN("SKIPPED: mpirun is not here");
+  return false;
+}
 
 double seconds_of(const std::function<void()>& body) {
   const auto begin = std::chrono::steady_clock::now();
@@ -213,4 +221,45 @@ TEST_CASE("a program that is not there is said by name", "[comm][launch]") {
   std::string line;
   std::getline(file, line);
   CHECK(line == "[0] error: cannot start /no/such/program: No such file or directory");
+}
+
+TEST_CASE("ranks of MPI are started by mpirun, and look the same", "[comm][launch]") {
+  if (!has_mpirun()) return;
+  Launcher launcher(2, "echo ${OMPI_COMM_WORLD_RANK:-$PMI_RANK}; echo [3] note >&2; sleep 0.1", 20,
+                    false, train::launch_mpi_ranks);
+  CHECK(launcher.wait() == 0);
+  CHECK(launcher.lines("out") == Lines{"[0] 0", "[1] 1"});
+  CHECK(launcher.lines("err") == Lines{"[0] [3] note", "[1] [3] note"});
+  Launcher answers(2, "test ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} = 1 || echo '{}'", 20, true,
+                   train::launch_mpi_ranks);
+  CHECK(answers.wait() == 0);
+  CHECK(answers.text("out") == "{}\n");
+}
+
+TEST_CASE("a rank of MPI that fails ends the others, and gives its code", "[comm][launch]") {
+  if (!has_mpirun()) return;
+  if (std::system("mpirun --version | grep -q 'Open MPI'") != 0) {
+    WARN("SKIPPED: MPICH watches those ranks alone that speak MPI, unlike a shell");
+    return;
+  }
+  const double seconds = seconds_of([] {
+    Launcher launcher(2, "test ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} = 0 || exit 3; sleep 60 & wait",
+                      20, false, train::launch_mpi_ranks);
+    CHECK(launcher.wait() == 3);
+  });
+  CHECK(seconds < 30);
+}
+
+TEST_CASE("signals reach ranks of MPI, which end in their own time", "[comm][launch]") {
+  if (!has_mpirun()) return;
+  const int signal = GENERATE(SIGTERM, SIGUSR1);
+  INFO(signal);
+  Launcher launcher(2,
+                    "trap 'sleep 2; echo saved; exit 0' TERM USR1; echo ready; "
+                    "while :; do sleep 0.02; done",
+                    20, false, train::launch_mpi_ranks);
+  launcher.wait_for_lines(2);
+  launcher.send(signal);
+  CHECK(launcher.wait() == 0);
+  CHECK(launcher.lines("out") == Lines{"[0] ready", "[0] saved", "[1] ready", "[1] saved"});
 }

@@ -25,4 +25,9 @@ struct LaunchOptions {
 /// To be called from the process's only thread.
 int launch_ranks(const LaunchOptions&);
 
+/// The same for ranks that speak MPI: mpirun (Open MPI or MPICH) starts them, marks their lines as
+/// above, and ends all when one fails. Signals go to the ranks themselves, since mpirun would not
+/// leave them the time to save. A usage Error where there is no mpirun.
+int launch_mpi_ranks(const LaunchOptions&);
+
 }  // namespace orchid::train

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "train/comm/launch.h"
+#include "train/comm/rendezvous.h"
+#include "train/comm/socket.h"
+
+// What launchers are made of.
+
+namespace orchid::train {
+
+void write_all(int descriptor, std::string_view text);
+
+/// The reading end of a pipe, whose lines go on marked.
+class LineStream {
+ public:
+  /// Of a line with its end, which the last one may lack.
+  using Mark = std::function<std::string(const std::string& line)>;
+  LineStream(Mark mark, int to);
+
+  bool open() const { return reads_.open(); }
+  int handle() const { return reads_.handle(); }
+  int child_end() const { return writes_.handle(); }
+  void close_child_end() { writes_ = Descriptor(); }
+  /// Takes some of what is there; at the end closes.
+  void read();
+  /// All that is there by now.
+  void read_rest();
+
+ private:
+  Mark mark_;
+  int to_;
+  Descriptor reads_, writes_;
+  std::string partial_;
+};
+
+/// As long as it lives, SIGTERM, SIGINT, SIGUSR1 and SIGCHLD arrive here and interrupt nothing.
+class LaunchSignals {
+ public:
+  LaunchSignals();
+  ~LaunchSignals();
+  LaunchSignals(const LaunchSignals&) = delete;
+  LaunchSignals& operator=(const LaunchSignals&) = delete;
+
+  int handle() const { return arrives_.handle(); }
+  const sigset_t& before() const { return before_; }
+  std::optional<int> next();
+
+ private:
+  sigset_t before_;
+  Descriptor arrives_;
+};
+
+/// A program in a process group of its own, that ends with the launcher at the latest.
+class ChildProcess {
+ public:
+  ChildProcess(std::vector<std::string> command, const Environment& variables,
+               LineStream::Mark out_mark, LineStream::Mark err_mark, const LaunchOptions& options,
+               const LaunchSignals& signals);
+
+  pid_t id() const { return process_; }
+  bool ended() const { return ended_; }
+  LineStream& out() { return out_; }
+  LineStream& err() { return err_; }
+  /// Its exit code, once, when it has ended; 128 + n: by signal n.
+  std::optional<int> collect();
+  void send(int signal) const;
+
+ private:
+  /// In the child, where nothing may be allocated.
+  [[noreturn]] void become(char* const* arguments, char* const* environment,
+                           const sigset_t& mask) const;
+
+  pid_t process_ = -1;
+  bool ended_ = false;
+  LineStream out_, err_;
+};
+
+/// Waits for output or a signal, and passes on what there is.
+void wait_for_output(std::vector<ChildProcess>& children, const LaunchSignals& signals,
+                     int milliseconds);
+
+}  // namespace orchid::train
