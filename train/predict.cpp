@@ -29,17 +29,19 @@ std::vector<MaskGuess> best_guesses(const double* logits, const data::Vocabulary
   return guesses;
 }
 
-}  // namespace
-
-MaskFiller::MaskFiller(Assembly& parts)
-    : parts_(parts),
-      vocabulary_(vocabulary_of(parts.data.vocabulary, "the checkpoint's vocab.txt")),
-      wordpiece_(vocabulary_, {.literal_specials = true}) {
+void check_task(const Assembly& parts) {
   ORCHID_CHECK_USAGE(
       std::holds_alternative<MlmTaskConfig>(parts.config.task),
       "fill-mask: expected a masked language model; this one is for task.type ",
       std::visit([](const auto& task) { return std::string(task.type); }, parts.config.task));
 }
+
+}  // namespace
+
+MaskFiller::MaskFiller(Assembly& parts)
+    : parts_((check_task(parts), parts)),
+      vocabulary_(vocabulary_of(parts.data.vocabulary, "the checkpoint's vocab.txt")),
+      wordpiece_(vocabulary_, {.literal_specials = true}) {}
 
 FilledText MaskFiller::fill(const std::string& text, std::int64_t top) {
   const std::int64_t length = parts_.length();

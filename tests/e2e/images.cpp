@@ -244,6 +244,10 @@ TEST_CASE("class folders are trained on, and pictures classified by name", "[e2e
       here.run({"predict", "classify-image", "runs/folders", "photos/val/gray", "--ema"});
   CHECK(averages.exit_code == 2);
   CHECK(averages.err.find("no moving average") != std::string::npos);
+  const ProgramResult filled = here.run({"predict", "fill-mask", "runs/folders", "a [MASK]"});
+  CHECK(filled.exit_code == 2);
+  CHECK(filled.err.find("fill-mask: expected a masked language model; this one is for task.type "
+                        "image_classification") != std::string::npos);
 }
 
 TEST_CASE("pictures and models that do not fit are refused in a sentence", "[e2e][images]") {
