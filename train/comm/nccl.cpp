@@ -348,6 +348,7 @@ void NcclCommunicator::wait_on_host(cudaEvent_t event) {
   const Clock::time_point begin = Clock::now();
   for (;;) {
     const cudaError_t state = cudaEventQuery(event);
+    if (state == cudaErrorNotReady) static_cast<void>(cudaGetLastError());  // no error of an op
     const std::string failed = failure();
     ORCHID_CHECK(failed.empty(), failed);
     if (state == cudaSuccess) return;
