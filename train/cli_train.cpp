@@ -2,9 +2,12 @@
 
 #include "train/assemble.h"
 #include "train/cli.h"
+#include "train/comm/rendezvous.h"
+#include "train/config/load.h"
 #include "train/evaluation.h"
 #include "train/log/console.h"
 #include "train/log/json_writer.h"
+#include "train/parallel/local_ranks.h"
 #include "train/signals.h"
 #include "train/train.h"
 
@@ -14,13 +17,35 @@ namespace {
 struct TrainOptions {
   TrainRequest request;
   std::string device;
+  int ranks = 0;
   bool json = false;
 };
 
+/// The same command line for one of the ranks.
+std::vector<std::string> arguments_of(const TrainOptions& options) {
+  const TrainRequest& request = options.request;
+  std::vector<std::string> words = {"train", request.config.string()};
+  for (const std::string& set : request.sets) words.insert(words.end(), {"--set", set});
+  if (!request.run_directory.empty())
+    words.insert(words.end(), {"--run-dir", request.run_directory.string()});
+  if (request.resume) words.emplace_back("--resume");
+  if (request.dry_run > 0)
+    words.insert(words.end(), {"--dry-run", std::to_string(request.dry_run)});
+  if (options.json) words.emplace_back("--json");
+  return words;
+}
+
 int run_train(TrainOptions options) {
   if (!options.device.empty()) options.request.sets.push_back("device=" + options.device);
+  const Rendezvous place = read_rendezvous(process_environment());
+  if (options.ranks > 1 && place.launcher.empty())
+    return run_local_ranks(options.ranks, arguments_of(options),
+                           load_config(options.request.config, options.request.sets), options.json);
+  ORCHID_CHECK_USAGE(options.ranks == 0 || options.ranks == place.world,
+                     "--ranks: ", place.launcher, " started ", place.world,
+                     " ranks already; leave --ranks out");
   const TrainResult result = train(options.request);
-  print_answer(options.json, result.summary, result.text);
+  if (place.rank == 0) print_answer(options.json, result.summary, result.text);
   return result.exit_code;
 }
 
@@ -71,11 +96,16 @@ void add_train(CLI::App& app, Action& action) {
   verb->add_option("--run-dir", request.run_directory, "directory of the run; default runs/<name>");
   verb->add_flag("--resume", request.resume, "go on from the newest checkpoint of the run");
   verb->add_option("--device", options->device, "auto | cpu | cuda[:index]");
+  verb->add_option("--ranks", options->ranks,
+                   "start this many ranks on this machine, one a GPU or one a CPU process; under "
+                   "mpirun, srun or torchrun leave it out")
+      ->check(CLI::PositiveNumber);
   verb->add_option("--dry-run", request.dry_run, "try this many steps and write nothing")
       ->check(CLI::PositiveNumber);
   verb->add_flag("--json", options->json, "print the summary as JSON alone");
   verb->footer(examples({"orchid train configs/quickstart/mlm.json",
-                         "orchid train configs/quickstart/mlm.json --resume --set threads=1"}));
+                         "orchid train configs/quickstart/mlm.json --resume --set threads=1",
+                         "orchid train configs/quickstart/mlm.json --ranks 2"}));
   verb->callback([options, &action] { action = [options] { return run_train(*options); }; });
 }
 

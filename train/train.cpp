@@ -128,7 +128,10 @@ TrainResult train(const TrainRequest& request) {
                    : assemble(mine, AssembleFor::training);
   parts->comm = connect(place, mine.parallel, parts->ctx);
   try {
-    return train_as_rank(*parts, request, config, found);
+    TrainResult result = train_as_rank(*parts, request, config, found);
+    // No rank ends before the others are done with it: launchers take the first end for all.
+    parts->comm->barrier("the end");
+    return result;
   } catch (const std::exception& error) {
     parts->comm->fail(error.what());
     throw;

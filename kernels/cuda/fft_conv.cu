@@ -99,7 +99,9 @@ void convolve(Context& ctx, const FftConv& op) {
 }  // namespace
 
 void FftConv::cuda(Context& ctx) const {
-  if (transforms_by_product(ctx, kind, length, y->dtype())) return convolve_by_products(ctx, *this);
+  if (!(chained && y->dtype() == DType::bf16) &&
+      transforms_by_product(ctx, kind, length, y->dtype()))
+    return convolve_by_products(ctx, *this);
   dispatch_cuda_float(y->dtype(), [&](auto zero) {
     using T = decltype(zero);
     if (short_weight.defined()) return convolve<T, true>(ctx, *this);

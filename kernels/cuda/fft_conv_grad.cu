@@ -217,7 +217,8 @@ struct Gradient {
 }  // namespace
 
 void FftConvGrad::cuda(Context& ctx) const {
-  if (transforms_by_product(ctx, kind, length, dy->dtype()))
+  if (!(chained && dy->dtype() == DType::bf16) &&
+      transforms_by_product(ctx, kind, length, dy->dtype()))
     return convolve_grad_by_products(ctx, *this);
   const Shape& shape = dy->shape();
   const SampleChunks chunks(ctx, shape[0], shape[2] * (length + 4 * (length / 2 + 1)) * 4);

@@ -36,6 +36,8 @@ struct FftConv {
   TransformKind kind = TransformKind::fft_ortho;
   std::int64_t length = 0;  ///< N >= L; cosine kinds need N = L
   double scale = 1;
+  /// One of several in a row: on a GPU then no products in bf16, whose roundings would add up.
+  bool chained = false;
   std::int64_t x_column = 0;
   std::int64_t gate_in_column = 0;
   std::int64_t gate_out_column = 0;
@@ -76,6 +78,8 @@ struct FftConvGrad {
   TransformKind kind = TransformKind::fft_ortho;
   std::int64_t length = 0;
   double scale = 1;
+  /// One of several in a row: on a GPU then no products in bf16, whose roundings would add up.
+  bool chained = false;
   std::int64_t x_column = 0;
   std::int64_t gate_in_column = 0;
   std::int64_t gate_out_column = 0;

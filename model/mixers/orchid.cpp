@@ -206,6 +206,7 @@ Tensor OrchidMixer::convolve(Context& ctx, const Tensor& x, Saved& saved) const 
                           .kind = config_.transform,
                           .length = n.convolution,
                           .scale = n.scale,
+                          .chained = filters_ > 1,
                           .x_column = o == 0 ? config_.order * width_ : 0,
                           .gate_in_column = (config_.order - 1 - o) * width_,
                           .gate_out_column = 0});
@@ -288,6 +289,7 @@ void OrchidMixer::convolve_grad(Context& ctx, const Tensor& dy_last, const Saved
                               .kind = config_.transform,
                               .length = saved.n.convolution,
                               .scale = saved.n.scale,
+                              .chained = filters_ > 1,
                               .x_column = first ? config_.order * width_ : 0,
                               .gate_in_column = (config_.order - 1 - o) * width_,
                               .gate_out_column = 0});

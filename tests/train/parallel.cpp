@@ -4,6 +4,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/op_check.h"
 #include "train/parallel/data_parallel.h"
+#include "train/parallel/gather.h"
 #include "train/parallel/micro_batch_tree.h"
 
 namespace orchid::test {
@@ -44,7 +45,7 @@ float in_pairs(const std::vector<float>& values, std::size_t begin, std::size_t 
 
 TEST_CASE("micro-batches are added in pairs, to the bit", "[parallel]") {
   const std::int64_t count = GENERATE(range(1, 18));
-  Context& ctx = test_context();
+  Context ctx({}, DType::f32, 1);  // the fixed order is the CPU's
   const Array values = random_array(count, 3);
   std::vector<float> numbers;
   for (const double value : values) numbers.push_back(static_cast<float>(1e3 * value));
@@ -131,6 +132,25 @@ TEST_CASE("ranks end a step with the same values, sharded or not", "[parallel]")
   for (const std::string& wrong :
        as_ranks(world, [&](train::Communicator& comm) { return step_of(comm, config); }))
     CHECK(wrong == "");
+}
+
+TEST_CASE("ranks gather numbers of any count, share a text and compare", "[parallel]") {
+  const int world = GENERATE(1, 2, 3);
+  const std::string text = GENERATE(std::string(), std::string("runs/a b\xc3\xa9"));
+  const auto body = [&](train::Communicator& comm) -> std::string {
+    std::vector<double> mine;
+    for (int i = 0; i < comm.rank(); ++i) mine.push_back(comm.rank() + 0.5 * i);
+    const auto all = train::gather(comm, mine, "numbers");
+    for (int r = 0; r < world; ++r)
+      if (std::ssize(all[static_cast<std::size_t>(r)]) != r) return str("of rank ", r);
+    if (world == 3 && all[2] != std::vector<double>{2, 2.5}) return "values";
+    if (train::share_text(comm, comm.rank() == 0 ? text : "other", "text") != text) return "text";
+    if (!train::same_on_all(comm, ~std::uint64_t{0}, "same")) return "same numbers differ";
+    const auto last = static_cast<std::uint64_t>(comm.rank() == world - 1 ? 2 : 4);
+    if (world > 1 && train::same_on_all(comm, last, "other")) return "other numbers are the same";
+    return {};
+  };
+  for (const std::string& wrong : as_ranks(world, body)) CHECK(wrong == "");
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ std::string share_text(Communicator& comm, const std::string& text, const std::s
   if (comm.rank() == 0)
     for (const char c : text) codes.push_back(static_cast<unsigned char>(c));
   std::string shared;
-  for (const double code : gather(comm, codes, name).front())
+  const std::vector<std::vector<double>> all = gather(comm, codes, name);
+  for (const double code : all.front())
     shared += static_cast<char>(static_cast<unsigned char>(code));
   return shared;
 }
