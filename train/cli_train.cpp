@@ -38,7 +38,7 @@ std::vector<std::string> arguments_of(const TrainOptions& options) {
 int run_train(TrainOptions options) {
   if (!options.device.empty()) options.request.sets.push_back("device=" + options.device);
   const Rendezvous place = read_rendezvous(process_environment());
-  if (options.ranks > 1 && place.launcher.empty())
+  if (options.ranks > 1 && place.world == 1)
     return run_local_ranks(options.ranks, arguments_of(options),
                            load_config(options.request.config, options.request.sets), options.json);
   ORCHID_CHECK_USAGE(options.ranks == 0 || options.ranks == place.world,
