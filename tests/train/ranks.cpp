@@ -127,4 +127,35 @@ TEST_CASE("ranks in any number train as one does", "[ranks]") {
   }
 }
 
+TEST_CASE("ranks that no longer hold the same parameters are noticed", "[ranks]") {
+  const TinyGlue glue;
+  glue.write("rte", 20);
+  RunConfig config = glue.config("rte");
+  config.parallel.check_every = GENERATE(1, 0);
+  auto comms = train::make_threads(2, {.deadline_s = 20});
+  std::vector<std::string> errors(comms.size());
+  std::vector<std::thread> threads;
+  for (std::size_t r = 0; r < comms.size(); ++r)
+    threads.emplace_back([&, r] {
+      auto parts = train::assemble(config, train::AssembleFor::training);
+      parts->comm = std::move(comms[r]);
+      train::RunOutput output(train::RunOutput::Follower{});
+      train::Trainer trainer(*parts, output, nullptr);
+      try {
+        trainer.run(1);
+        if (r == 1) trainer.optimizer().value(0).data<float>()[0] += 1;
+        trainer.run(2);
+      } catch (const Error& error) {
+        errors[r] = error.what();
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& error : errors) {
+    INFO(error);
+    const bool noticed =
+        error.find("step 2: the ranks no longer hold the same parameters") != std::string::npos;
+    CHECK(noticed == (config.parallel.check_every == 1));
+  }
+}
+
 }  // namespace orchid::test
