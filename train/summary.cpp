@@ -61,6 +61,8 @@ std::string summary_json(const Assembly& parts, const Trainer& trainer, const st
   if (!parts.pictures()) json.member("tokens", progress.tokens);
   json.member("skipped_steps", progress.skipped).member("elapsed_s", progress.elapsed_s);
   json.member("parameters", trainer.optimizer().parameter_count());
+  json.member("ranks", parts.comm->world());
+  json.member("moment_bytes", trainer.optimizer().moment_bytes());  // on the first rank
   json.member("seed", parts.config.seed).member("peak_bytes", peak_bytes(parts.ctx));
   write_machine(json, parts.ctx);
   if (trainer.traced()) write_trace(json, trainer);

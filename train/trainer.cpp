@@ -125,7 +125,7 @@ Trainer::Outcome Trainer::run(std::int64_t last_step) {
     if (evaluation_due()) whole = run_evaluation();
     if (whole && checkpoint_due()) save();
   }
-  if (!whole && parallel() && stop_signal_ == 0) stop_signal_ = SIGTERM;  // during an evaluation
+  if (!whole && parallel()) stop_signal_ = agreed_signal();
   progress_.elapsed_s = elapsed();
   if (saved_step_ != progress_.step) save();
   if (!parallel()) stop_signal_ = StopSignals::received();
@@ -135,6 +135,13 @@ Trainer::Outcome Trainer::run(std::int64_t last_step) {
 /// Ranks stop after the same step: that in which they told each other. One alone stops at once.
 bool Trainer::stopping() const {
   return parallel() ? stop_signal_ != 0 : StopSignals::received() != 0;
+}
+
+int Trainer::agreed_signal() {
+  const int signal = StopSignals::received();
+  std::int64_t interrupted = signal == SIGINT ? 1 : 0;
+  parts_.comm->reduce(std::span(&interrupted, 1), Reduce::max, "the signal");
+  return interrupted ? SIGINT : SIGTERM;
 }
 
 bool Trainer::step() {

@@ -66,6 +66,8 @@ class Trainer {
   bool settle_now() const;
   bool parallel() const { return parallel_.communicates(); }
   bool stopping() const;
+  /// The signal that stopped an evaluation, of whatever rank: all come here then.
+  int agreed_signal();
   /// Running statistics of the model: the first rank's.
   void share_buffers();
   void check_ranks();

@@ -271,6 +271,15 @@ Faults check_giving_up(Communicator& comm, Context& ctx) {
   return faults;
 }
 
+std::string error_of(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
 std::string joined(const Faults& faults) {
   std::string text;
   for (std::size_t i = 0; i < std::min<std::size_t>(faults.size(), 10); ++i)

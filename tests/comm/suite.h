@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ Faults check_refusals(train::Communicator&, Context&);
 
 /// The last rank gives up: every other learns so by its next call, and who it was.
 Faults check_giving_up(train::Communicator&, Context&);
+
+/// The text of the error that `body` leaves, or nothing.
+std::string error_of(const std::function<void()>& body);
 
 /// All lines in one, for a check that they are none.
 std::string joined(const Faults&);

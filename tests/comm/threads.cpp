@@ -37,16 +37,6 @@ Faults run_ranks(int world, const train::CommOptions& options, const Body& body)
   return all;
 }
 
-/// The text of the error that `body` leaves, or nothing.
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
-
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }

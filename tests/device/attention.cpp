@@ -1,7 +1,6 @@
 // BERT with attention on a GPU, or on the host executor in its place, beside the CPU.
 
-#include "tests/device/compare.h"
-#include "tests/device/network.h"
+#include "tests/device/training.h"
 
 using namespace orchid;
 using namespace orchid::test;
@@ -35,26 +34,15 @@ TEST_CASE("device: attention's loss, gradients and updates equal the CPU's", "[d
   }
   Context cpu({}, DType::f32, 1);
   Network expected(cpu, config), got(test_context(), config);
-  for (std::uint64_t number = 0; number < 3; ++number) {
-    INFO("step " << number + 1);
-    const data::Batch batch = random_batch(2, 12, 7, number);
-    const train::Score a = expected.step(batch, number), b = got.step(batch, number);
-    CHECK(b.loss == Approx(a.loss).epsilon(1e-5));
-    CHECK(b.correct == a.correct);
-    if (number == 0) check_all_close(got.grads(), expected.grads(), kThroughTheModel);
-  }
-  check_all_close(got.values(), expected.values(), kThroughTheModel * 5);
+  check_trains_alike(expected, got, 3,
+                     [&](std::uint64_t number) { return random_batch(2, 12, 7, number); });
 }
 
 TEST_CASE("device: recorded steps with attention give the bits of direct ones", "[device]") {
   const model::BertConfig config = small_attention();
   Network direct(test_context(), config), recorded(test_context(), config, true);
-  for (std::uint64_t number = 0; number < 4; ++number) {
-    INFO("step " << number + 1);
-    const data::Batch batch = random_batch(2, 12, 7, number);
-    CHECK(recorded.step(batch, number).loss == direct.step(batch, number).loss);
-  }
-  CHECK(recorded.values() == direct.values());
+  check_same_bits(direct, recorded, 4,
+                  [&](std::uint64_t number) { return random_batch(2, 12, 7, number); });
   CHECK(recorded.micro().replays() == 3);  // the first is rehearsed
 }
 

@@ -1,7 +1,6 @@
 // Models that answer once a sample, on a GPU or on the host executor in its place, beside the CPU.
 
-#include "tests/device/compare.h"
-#include "tests/device/network.h"
+#include "tests/device/training.h"
 
 using namespace orchid;
 using namespace orchid::test;
@@ -35,16 +34,9 @@ TEST_CASE("device: pooled models' loss, gradients and updates equal the CPU's", 
     Context cpu({}, DType::f32, 1);
     Network expected(cpu, small_bert(), false, task);
     Network got(test_context(), small_bert(), false, task);
-    for (std::uint64_t number = 0; number < 3; ++number) {
-      INFO("step " << number + 1);
-      const data::Batch batch = random_pairs(number == 2 ? 2 : 3, number);
-      const train::Score a = expected.step(batch, number), b = got.step(batch, number);
-      CHECK(a.targets == (number == 2 ? 2 : 3));
-      CHECK(b.loss == Approx(a.loss).epsilon(1e-5));
-      CHECK(b.correct == a.correct);
-      if (number == 0) check_all_close(got.grads(), expected.grads(), kThroughTheModel);
-    }
-    check_all_close(got.values(), expected.values(), kThroughTheModel * 5);
+    check_trains_alike(expected, got, 3, [&](std::uint64_t number) {
+      return random_pairs(number == 2 ? 2 : 3, number);
+    });
   }
 }
 

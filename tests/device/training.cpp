@@ -1,8 +1,8 @@
 // Whole models on a GPU, or on the host executor in its place, beside the CPU.
 
+#include "tests/device/training.h"
+
 #include "kernels/ops/adamw.h"
-#include "tests/device/compare.h"
-#include "tests/device/network.h"
 #include "tests/support/arrays.h"
 
 using namespace orchid;
@@ -42,26 +42,16 @@ TEST_CASE("device: a whole model's loss, gradients and updates equal the CPU's",
   }
   Context cpu({}, DType::f32, 1);
   Network expected(cpu, config), got(test_context(), config);
-  for (std::uint64_t number = 0; number < 5; ++number) {
-    INFO("step " << number + 1);
-    const data::Batch batch = random_batch(2, 12, 7, number);
-    const train::Score a = expected.step(batch, number), b = got.step(batch, number);
-    CHECK(b.loss == Approx(a.loss).epsilon(1e-5));
-    CHECK(b.correct == a.correct);
-    if (number == 0) check_all_close(got.grads(), expected.grads(), kThroughTheModel);
-  }
-  check_all_close(got.values(), expected.values(), kThroughTheModel * 5);
+  check_trains_alike(expected, got, 5,
+                     [&](std::uint64_t number) { return random_batch(2, 12, 7, number); });
 }
 
 TEST_CASE("device: recorded work gives the bits of work done directly", "[device]") {
   const model::BertConfig config = small_bert();
   Network direct(test_context(), config), recorded(test_context(), config, true);
-  for (std::uint64_t number = 0; number < 6; ++number) {
-    INFO("step " << number + 1);
-    const data::Batch batch = random_batch(number % 3 == 2 ? 3 : 2, 12, 5 + number, number);
-    CHECK(recorded.step(batch, number).loss == direct.step(batch, number).loss);
-  }
-  CHECK(recorded.values() == direct.values());
+  check_same_bits(direct, recorded, 6, [&](std::uint64_t number) {
+    return random_batch(number % 3 == 2 ? 3 : 2, 12, 5 + number, number);
+  });
   CHECK(recorded.micro().replays() == 4);  // each of the two shapes is rehearsed once
 }
 

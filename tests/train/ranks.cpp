@@ -86,13 +86,14 @@ TEST_CASE("ranks in any number train as one does", "[ranks]") {
       "rte", {"model.dropout=" + rate, "model.encoder.dropout=" + rate, "task.dropout=" + rate});
   config.batch.global = 16;
   config.schedule = {.type = train::ScheduleKind::constant, .steps = 50};
+  config.optimizer.learning_rate = 2e-3;  // at five times that the rows are learned by heart
   config.threads = 1;
   config.parallel.bucket_mib = 1;
-  const std::int64_t steps = 12;
+  const std::int64_t steps = 50;
   const std::vector<int> worlds = even ? std::vector{2, 4} : std::vector{3};
   const Curve one = train_ranks(config, 1, 4, steps);
-  CHECK(one.losses.front() > 0.3);
-  CHECK(one.losses.back() != one.losses.front());
+  CHECK(one.losses.front() > 0.6);
+  CHECK(one.losses.back() < one.losses.front() - 0.05);
 
   SECTION("sums in pairs: the same bits") {
     config.parallel.reduction = train::Reduction::fixed;

@@ -1,42 +1,17 @@
 // Built as a library of its own (liborchid_nccl.so), the only code of ours that knows NCCL.
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <cstring>
-#include <deque>
-#include <mutex>
-#include <thread>
-
-#include <cuda_runtime_api.h>
-
-#include <nccl.h>
 
 #include "kernels/core/cuda_part.h"
-#include "train/comm/backends.h"
+#include "train/comm/nccl_communicator.h"
 
 namespace orchid::train {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using Seconds = std::chrono::duration<double>;
 using namespace std::chrono_literals;
 
-/// How often the watchdog looks, after what time an operation is suspicious, how often the store is
-/// asked for failures of others, and how long a communicator may take to end.
-constexpr auto kTick = 20ms;
-constexpr double kSuspicious = 2;
-constexpr double kAskStore = 1;
+/// Seconds that a communicator may take to end.
 constexpr double kMostEnd = 20;
-
-void check_cuda(cudaError_t error, const char* doing) {
-  if (error == cudaSuccess) return;
-  static_cast<void>(cudaGetLastError());
-  throw Error(str(doing, ": ", cudaGetErrorString(error), " (", cudaGetErrorName(error), ")"));
-}
-
-double seconds_since(Clock::time_point begin) {
-  return Seconds(Clock::now() - begin).count();
-}
 
 ncclDataType_t type_of(DType dtype) {
   switch (dtype) {
@@ -56,74 +31,7 @@ ncclDataType_t type_of(DType dtype) {
   return ncclNumTypes;
 }
 
-class NcclCommunicator final : public Communicator {
- public:
-  explicit NcclCommunicator(const NcclSetup& setup);
-  ~NcclCommunicator() override;
-  const char* backend() const override { return "nccl"; }
-
- private:
-  /// An operation on the communicator's stream, between the two events.
-  struct Flight {
-    std::int64_t ticket = 0;
-    std::string what;
-    cudaEvent_t started = nullptr, done = nullptr;
-    Clock::time_point seen_started{};  ///< when the watchdog found it so; its epoch: not yet
-    bool posted = false;               ///< that it takes long, in the store
-  };
-
-  /// A wait of the compute stream, between two events that measure time.
-  struct Wait {
-    cudaEvent_t asked = nullptr, over = nullptr;
-  };
-
-  void start(Context&, const CommCall&) override;
-  void finish(Context&, const CommCall&) override;
-  double stream_seconds() override;
-  void run_on_host(const CommCall&) override;
-  std::string failure() override;
-  void announce(const std::string& reason) override;
-
-  void join();
-  void queue(const CommCall&, const void* in, void* out);
-  ncclResult_t call_nccl(const CommCall&, const void* in, void* out);
-  /// Waits while NCCL says that it is still at work on what it was asked.
-  void settle(ncclResult_t, const char* doing);
-  void wait_on_host(cudaEvent_t);
-  void reserve_host(std::size_t bytes);
-  cudaEvent_t take_event();
-
-  void watch();
-  // With mutex_ held:
-  void look();
-  void look_at(Flight&);
-  void ask_store();
-  std::string missing_ranks(const Flight&) const;
-  void break_with(const std::string& reason);
-
-  std::shared_ptr<Memory> memory_;
-  std::shared_ptr<Store> store_;
-  double deadline_s_;
-  int device_;
-  cudaStream_t stream_ = nullptr;
-  cudaEvent_t ready_ = nullptr;
-  void* device_numbers_ = nullptr;
-  void* pinned_numbers_ = nullptr;
-  std::size_t numbers_bytes_ = 0;
-  std::deque<Wait> waits_;  ///< the oldest first
-  std::vector<Wait> free_waits_;
-  double stream_seconds_ = 0;
-
-  std::mutex mutex_;  ///< of everything below; no thread is in NCCL without it
-  ncclComm_t comm_ = nullptr;
-  std::string failure_;
-  std::deque<Flight> flights_;
-  std::vector<cudaEvent_t> events_;
-  Clock::time_point asked_store_ = Clock::now();
-  std::condition_variable stop_changed_;
-  bool stop_ = false;
-  std::thread watchdog_;
-};
+}  // namespace
 
 NcclCommunicator::NcclCommunicator(const NcclSetup& setup)
     : Communicator(setup.rank, setup.world),
@@ -368,85 +276,6 @@ void NcclCommunicator::announce(const std::string& reason) {
   break_with(reason);
 }
 
-/// NCCL knows no deadlines: this thread does, and ends kernels that wait for a rank that is gone.
-void NcclCommunicator::watch() {
-  static_cast<void>(cudaSetDevice(device_));
-  // Asking for events here may not spoil a graph that another thread is recording.
-  cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
-  static_cast<void>(cudaThreadExchangeStreamCaptureMode(&mode));
-  std::unique_lock lock(mutex_);
-  while (!stop_) {
-    if (failure_.empty()) {
-      try {
-        look();
-      } catch (const Error& error) {
-        break_with(error.what());
-      }
-    }
-    stop_changed_.wait_for(lock, kTick);
-  }
-}
-
-void NcclCommunicator::look() {
-  while (!flights_.empty()) {
-    const cudaError_t state = cudaEventQuery(flights_.front().done);
-    if (state == cudaErrorNotReady) break;
-    check_cuda(state, "a collective on the device");
-    events_.push_back(flights_.front().started);
-    events_.push_back(flights_.front().done);
-    flights_.pop_front();
-  }
-  ncclResult_t result = ncclSuccess;
-  const ncclResult_t asked = ncclCommGetAsyncError(comm_, &result);
-  if (asked != ncclSuccess) result = asked;
-  if (result != ncclSuccess && result != ncclInProgress) {
-    const char* detail = ncclGetLastError(comm_);
-    throw Error(str(flights_.empty() ? "between calls" : flights_.front().what, ": ",
-                    ncclGetErrorString(result), detail && *detail ? ": " : "",
-                    detail ? detail : ""));
-  }
-  if (!flights_.empty()) look_at(flights_.front());
-  if (store_ && world() > 1 && seconds_since(asked_store_) > kAskStore) ask_store();
-}
-
-/// What waits behind the work of the context's stream has not started: that may take any time.
-void NcclCommunicator::look_at(Flight& flight) {
-  if (flight.seen_started == Clock::time_point{}) {
-    if (cudaEventQuery(flight.started) == cudaSuccess) flight.seen_started = Clock::now();
-    return;
-  }
-  const double seconds = seconds_since(flight.seen_started);
-  if (store_ && world() > 1 && seconds > std::min(kSuspicious, deadline_s_ / 4) && !flight.posted) {
-    store_->set(str("at ", rank()), str(flight.ticket));
-    flight.posted = true;
-  }
-  ORCHID_CHECK(seconds < deadline_s_, flight.what, ": not done within ", deadline_s_, " s",
-               missing_ranks(flight));
-}
-
-/// ", missing rank 3": those that do not wait in the same call.
-std::string NcclCommunicator::missing_ranks(const Flight& flight) const {
-  std::string ranks;
-  for (int r = 0; store_ && r < world(); ++r) {
-    if (r == rank() || store_->get(str("at ", r)) == str(flight.ticket)) continue;
-    ranks += str(ranks.empty() ? ", missing rank " : ", rank ", r);
-  }
-  return ranks;
-}
-
-void NcclCommunicator::ask_store() {
-  asked_store_ = Clock::now();
-  const std::optional<std::string> failed = store_->get("failed");
-  ORCHID_CHECK(!failed, *failed);
-}
-
-void NcclCommunicator::break_with(const std::string& reason) {
-  if (failure_.empty()) failure_ = reason;
-  if (comm_) static_cast<void>(ncclCommAbort(comm_));
-  comm_ = nullptr;
-}
-
-}  // namespace
 }  // namespace orchid::train
 
 extern "C" __attribute__((visibility("default"))) orchid::train::Communicator* orchid_make_nccl(

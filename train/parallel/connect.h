@@ -14,8 +14,7 @@ RunConfig for_rank(const RunConfig&, const Rendezvous&);
 
 /// The communicator of this process's ranks: NCCL between GPUs, MPI between CPU processes, as
 /// parallel.backend and the context's device say; for one rank only where a backend is named. Waits
-/// for all ranks. A usage Error where they
-/// cannot be reached that way.
+/// for all ranks. A usage Error where they cannot be reached that way.
 std::unique_ptr<Communicator> connect(const Rendezvous&, const ParallelConfig&, const Context&);
 
 }  // namespace orchid::train

@@ -7,9 +7,9 @@
 
 namespace orchid::train {
 
-/// Starts this program once a rank on this machine, with `arguments`: one rank a GPU, or with MPI's
-/// own launcher on the CPU, whose place this process then takes. Returns the exit code of all.
-/// Usage Errors for more ranks than GPUs, and where mpirun is not installed.
+/// Starts this program once a rank on this machine, with `arguments`: one rank a GPU, or by MPI's
+/// own launcher on the CPU. With `json` the first rank's output stays as it is. Returns the exit
+/// code of all. Usage Errors for more ranks than GPUs, and where mpirun is not installed.
 int run_local_ranks(int ranks, const std::vector<std::string>& arguments, const RunConfig&,
                     bool json);
 

@@ -25,7 +25,7 @@ void MicroBatchTree::add(Context& ctx, Tensor& gradients, Tensor& score) {
 }
 
 void MicroBatchTree::finish(Context& ctx, Tensor& gradients, Tensor& score) {
-  bool begun = false;
+  bool begun = false;  // the smallest, and so the latest, comes first
   for (Sum& sum : levels_) {
     if (!sum.full) continue;
     sum.full = false;

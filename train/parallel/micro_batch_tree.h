@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "kernels/core/context.h"
@@ -12,7 +11,6 @@ namespace orchid::train {
 /// the same way, the sum over all has the same bits however they are spread over ranks.
 class MicroBatchTree {
  public:
-  void clear() { levels_.clear(); }
   /// `gradients` and `score` of one micro-batch alone; they may be overwritten afterwards.
   void add(Context&, Tensor& gradients, Tensor& score);
   /// The sums of all, into the same tensors; the tree is empty then. Without any they are left.

@@ -15,15 +15,6 @@ using train::Reduce;
 
 namespace {
 
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing";
-}
-
 void expect(Faults& faults, const std::string& text, const std::string& part) {
   if (text.find(part) == std::string::npos)
     faults.push_back(str("expected an error with '", part, "', got ", text));
