@@ -107,7 +107,7 @@ void solarize_add(Image& image, int addend, int threshold) {
   look_up(image, table_of([&](int v) { return v < threshold ? v + addend : v; }));
 }
 
-void adjust_color(Image& image, float factor) {
+ORCHID_FAST void adjust_color(Image& image, float factor) {
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
     std::uint8_t* rgb = image.pixels.data() + i;
     const int gray = brightness_of(rgb);
@@ -127,7 +127,7 @@ void adjust_brightness(Image& image, float factor) {
   look_up(image, table_of([&](int v) { return blend(0, v, factor); }));
 }
 
-void adjust_sharpness(Image& image, float factor) {
+ORCHID_FAST void adjust_sharpness(Image& image, float factor) {
   const Image from = image;
   const std::int64_t stride = 3 * image.width;
   for (std::int64_t y = 1; y + 1 < image.height; ++y) {

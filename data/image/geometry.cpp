@@ -32,9 +32,10 @@ namespace wide {
 #undef ORCHID_WIDE
 #pragma GCC pop_options
 
-void transform(const Image& image, const Affine& from, Filter filter, Moves moves, Image& out) {
+void transform(const Image& image, const Affine& from, Filter filter, Moves moves,
+               const Color& fill, Image& out) {
   static const bool is_wide = __builtin_cpu_supports("avx2");
-  (is_wide ? wide::transform : any_machine::transform)(image, from, filter, moves, out);
+  (is_wide ? wide::transform : any_machine::transform)(image, from, filter, moves, fill, out);
 }
 #else
 using any_machine::transform;
@@ -71,15 +72,13 @@ Affine translation(double x, double y) {
 Image transformed(const Image& image, const Affine& from, Filter filter, const Color& fill) {
   ORCHID_CHECK(filter != Filter::box, "transform: expected bilinear or bicubic, got box");
   Image out = Image::unset(image.width, image.height);
-  for (std::size_t i = 0; i < out.pixels.size(); i += 3)
-    std::copy(fill.begin(), fill.end(), out.pixels.begin() + static_cast<std::ptrdiff_t>(i));
   const bool rows_stay = from[3] == 0 && from[4] == 1 && from[5] == 0;
   const bool columns_stay = from[0] == 1 && from[1] == 0 && from[2] == 0;
   transform(image, from, filter,
             rows_stay      ? Moves::across
             : columns_stay ? Moves::down
                            : Moves::both,
-            out);
+            fill, out);
   return out;
 }
 

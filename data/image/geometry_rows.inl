@@ -87,10 +87,17 @@ ORCHID_INLINE void store(const Lanes& value, std::uint8_t* out) {
   for (int c = 0; c < 3; ++c) out[c] = static_cast<std::uint8_t>(whole[c]);
 }
 
+/// What a picture becomes another by.
+struct Map {
+  const Image& image;
+  Affine m;
+  Color fill;
+};
+
 /// A row of the result. Away from the edges a pixel's channels are worked on at once.
 template <int kTaps, Moves kMoves>
-ORCHID_INLINE void transform_row(const Image& image, const Affine& m, std::int64_t row,
-                                 std::uint8_t* out) {
+ORCHID_INLINE void transform_row(const Map& map, std::int64_t row, std::uint8_t* out) {
+  const auto& [image, m, fill] = map;
   constexpr std::size_t kAcross = kMoves == Moves::down ? 1 : kTaps;
   constexpr std::size_t kDown = kMoves == Moves::across ? 1 : kTaps;
   const auto width = static_cast<double>(image.width), height = static_cast<double>(image.height);
@@ -98,7 +105,10 @@ ORCHID_INLINE void transform_row(const Image& image, const Affine& m, std::int64
   for (std::int64_t column = 0; column < image.width; ++column, out += 3) {
     const double at_x = static_cast<double>(column) + 0.5;
     const double x = m[0] * at_x + m[1] * at_y + m[2], y = m[3] * at_x + m[4] * at_y + m[5];
-    if (!(x >= 0 && x < width && y >= 0 && y < height)) continue;
+    if (!(x >= 0 && x < width && y >= 0 && y < height)) {
+      std::copy(fill.begin(), fill.end(), out);
+      continue;
+    }
     const double before_x = std::floor(x - 0.5), before_y = std::floor(y - 0.5);
     const auto first_x = static_cast<std::int64_t>(before_x) - (std::int64_t{kAcross} / 2 - 1) -
                          (kAcross == 1 ? 1 : 0);
@@ -130,21 +140,96 @@ ORCHID_INLINE void transform_row(const Image& image, const Affine& m, std::int64
   }
 }
 
-template <int kTaps>
-void transform_rows(const Image& image, const Affine& from, Moves moves, Image& out) {
-  for (std::int64_t row = 0; row < out.height; ++row) {
-    if (moves == Moves::across)
-      transform_row<kTaps, Moves::across>(image, from, row, out.row(row));
-    else if (moves == Moves::down)
-      transform_row<kTaps, Moves::down>(image, from, row, out.row(row));
-    else
-      transform_row<kTaps, Moves::both>(image, from, row, out.row(row));
+/// Bytes side by side: taps[k][i] are what is around byte i, t[i] how far it is beyond the one
+/// before it.
+template <std::size_t kTaps>
+ORCHID_INLINE void interpolate_bytes(const std::array<const std::uint8_t*, kTaps>& taps,
+                                     const double* t, std::uint8_t* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::array<double, kTaps> v;
+    for (std::size_t k = 0; k < kTaps; ++k) v[k] = taps[k][i];
+    out[i] = static_cast<std::uint8_t>(std::clamp(between(v, t[i]), 0.0, 255.0));
   }
 }
 
-void transform(const Image& image, const Affine& from, Filter filter, Moves moves, Image& out) {
+/// A row where only x changes, and by a whole step with each column: between the edges, bytes are
+/// as far beyond their neighbours as those beside them, but for rounding. `t` has room for a row.
+template <int kTaps>
+void shift_row(const Map& map, std::int64_t row, std::vector<double>& t, std::uint8_t* out) {
+  const auto& [image, m, fill] = map;
+  const double at_y = static_cast<double>(row) + 0.5, size = static_cast<double>(image.width);
+  const auto x_of = [&](std::int64_t column) {
+    return m[0] * (static_cast<double>(column) + 0.5) + m[1] * at_y + m[2];
+  };
+  const auto first_of = [&](std::int64_t column) {
+    return static_cast<std::int64_t>(std::floor(x_of(column) - 0.5)) - (kTaps / 2 - 1);
+  };
+  const std::int64_t offset = first_of(0);
+  const std::int64_t begin = std::clamp<std::int64_t>(-offset, 0, image.width);
+  const std::int64_t end = std::max(begin, std::min(image.width, image.width - offset - kTaps + 1));
+  const auto alone = [&](std::int64_t column) {
+    const double x = x_of(column);
+    if (x >= 0 && x < size)
+      interpolate<kTaps>(image, x, at_y, out + 3 * column);
+    else
+      std::copy(fill.begin(), fill.end(), out + 3 * column);
+  };
+  for (std::int64_t column = 0; column < begin; ++column) alone(column);
+  for (std::int64_t column = end; column < image.width; ++column) alone(column);
+  bool even = true;
+  for (std::int64_t column = begin; column < end; ++column) {
+    const double x = x_of(column) - 0.5, before = std::floor(x);
+    even = even && before == static_cast<double>(column + offset + (kTaps / 2 - 1));
+    for (int c = 0; c < 3; ++c) t[static_cast<std::size_t>(3 * column + c)] = x - before;
+  }
+  if (!even) {
+    for (std::int64_t column = begin; column < end; ++column) alone(column);
+    return;
+  }
+  std::array<const std::uint8_t*, kTaps> taps;
+  for (std::int64_t k = 0; k < kTaps; ++k)
+    taps[static_cast<std::size_t>(k)] = image.row(row) + 3 * (begin + offset + k);
+  interpolate_bytes(taps, t.data() + 3 * begin, out + 3 * begin, 3 * (end - begin));
+}
+/// A row where only y changes, and is the same for all columns.
+template <int kTaps>
+void lift_row(const Map& map, std::int64_t row, std::vector<double>& t, std::uint8_t* out) {
+  const auto& [image, m, fill] = map;
+  const double y = m[4] * (static_cast<double>(row) + 0.5) + m[5];
+  if (!(y >= 0 && y < static_cast<double>(image.height))) {
+    for (std::int64_t column = 0; column < image.width; ++column)
+      std::copy(fill.begin(), fill.end(), out + 3 * column);
+    return;
+  }
+  const Around<kTaps> rows(y, image.height);
+  std::array<const std::uint8_t*, kTaps> taps;
+  for (std::size_t k = 0; k < kTaps; ++k) taps[k] = image.row(rows.at[k]);
+  std::fill(t.begin(), t.end(), rows.beyond);
+  interpolate_bytes(taps, t.data(), out, 3 * image.width);
+}
+
+template <int kTaps>
+void transform_rows(const Map& map, Moves moves, Image& out) {
+  std::vector<double> t(static_cast<std::size_t>(3 * out.width));
+  for (std::int64_t row = 0; row < out.height; ++row) {
+    if (moves == Moves::across && map.m[0] == 1)
+      shift_row<kTaps>(map, row, t, out.row(row));
+    else if (moves == Moves::across)
+      transform_row<kTaps, Moves::across>(map, row, out.row(row));
+    else if (moves == Moves::down && map.m[3] == 0)
+      lift_row<kTaps>(map, row, t, out.row(row));
+    else if (moves == Moves::down)
+      transform_row<kTaps, Moves::down>(map, row, out.row(row));
+    else
+      transform_row<kTaps, Moves::both>(map, row, out.row(row));
+  }
+}
+
+void transform(const Image& image, const Affine& from, Filter filter, Moves moves,
+               const Color& fill, Image& out) {
+  const Map map{image, from, fill};
   if (filter == Filter::bilinear)
-    transform_rows<2>(image, from, moves, out);
+    transform_rows<2>(map, moves, out);
   else
-    transform_rows<4>(image, from, moves, out);
+    transform_rows<4>(map, moves, out);
 }

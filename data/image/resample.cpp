@@ -123,7 +123,7 @@ ORCHID_INLINE void turn_block(const std::uint8_t* in, std::int64_t in_stride, st
 }
 
 /// in[r][i] to out[i][r] for `rows` x `count` bytes, of which `rows` or `count` may be kRows.
-void turn(const std::uint8_t* in, std::int64_t in_stride, std::int64_t rows, std::int64_t count,
+ORCHID_FAST void turn(const std::uint8_t* in, std::int64_t in_stride, std::int64_t rows, std::int64_t count,
           std::uint8_t* out, std::int64_t out_stride) {
   std::int64_t r = 0;
   for (; r + 16 <= rows; r += 16) {
@@ -231,11 +231,22 @@ Image crop(const Image& image, std::int64_t x, std::int64_t y, std::int64_t widt
   return copy_of(part_of(image, {x, y, width, height}));
 }
 
-void flip_horizontal(Image& image) {
+ORCHID_FAST void flip_horizontal(Image& image) {
+  constexpr std::int64_t kPixels = 5;  // of 16 bytes; the byte left is the end of what comes next
+  constexpr Bytes kTurned{15, 12, 13, 14, 9, 10, 11, 6, 7, 8, 3, 4, 5, 0, 1, 2};
+  const std::int64_t width = image.width;
+  std::vector<std::uint8_t> from(static_cast<std::size_t>(3 * width + 1));
   for (std::int64_t y = 0; y < image.height; ++y) {
-    std::uint8_t* row = image.row(y);
-    for (std::int64_t left = 0, right = image.width - 1; left < right; ++left, --right)
-      std::swap_ranges(row + 3 * left, row + 3 * left + 3, row + 3 * right);
+    std::uint8_t* const row = image.row(y);
+    std::copy_n(row, 3 * width, from.data());
+    std::int64_t x = 0;
+    for (; x + kPixels < width; x += kPixels) {
+      Bytes pixels;
+      std::memcpy(&pixels, from.data() + 3 * x, sizeof pixels);
+      pixels = __builtin_shuffle(pixels, kTurned);
+      std::memcpy(row + 3 * (width - kPixels - x) - 1, &pixels, sizeof pixels);
+    }
+    for (; x < width; ++x) std::copy_n(from.data() + 3 * x, 3, row + 3 * (width - 1 - x));
   }
 }
 
