@@ -123,8 +123,8 @@ ORCHID_INLINE void turn_block(const std::uint8_t* in, std::int64_t in_stride, st
 }
 
 /// in[r][i] to out[i][r] for `rows` x `count` bytes, of which `rows` or `count` may be kRows.
-ORCHID_FAST void turn(const std::uint8_t* in, std::int64_t in_stride, std::int64_t rows, std::int64_t count,
-          std::uint8_t* out, std::int64_t out_stride) {
+ORCHID_FAST void turn(const std::uint8_t* in, std::int64_t in_stride, std::int64_t rows,
+                      std::int64_t count, std::uint8_t* out, std::int64_t out_stride) {
   std::int64_t r = 0;
   for (; r + 16 <= rows; r += 16) {
     std::int64_t i = 0;

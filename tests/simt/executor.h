@@ -29,6 +29,8 @@ enum class WarpAction : std::uint8_t {
   bits_or,
   bits_xor,
   match_any,
+  exchange_matrices,
+  multiply_matrices,
 };
 
 /// One lane's part of a warp collective. The last lane of the mask to arrive computes `out` of all.
@@ -41,8 +43,16 @@ struct WarpCall {
   const char* name;
   Where where;
   std::uint64_t out = 0;
+  void* data = nullptr;  ///< operands and results that are more than a word
 };
 std::uint64_t warp_collective(WarpCall call);
+
+/// ldmatrix of four 8 x 8 matrices, once each lane has read its row of 16 bytes, and mma of
+/// m16n8k16 in bf16: kernels/cuda/device/tensor_core.cuh says which lane has what.
+void exchange_matrices(const void* row, bool transposed, std::uint32_t* to,
+                       Where where = Where::current());
+void multiply_matrices(float* d, const std::uint32_t* a, std::uint32_t b0, std::uint32_t b1,
+                       Where where = Where::current());
 
 enum class BarrierResult : std::uint8_t { none, count, all, any };
 /// __syncthreads and its voting forms: waits for every thread of the block that has not ended.
