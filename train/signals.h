@@ -2,11 +2,19 @@
 
 namespace orchid::train {
 
+/// Who sends signals. A cluster signals every process of a job, and launchers among them pass
+/// theirs on: one that tells ranks to stop reaches them several times.
+enum class SignalSource { person, launcher };
+
 /// While one exists: SIGINT, SIGTERM and SIGUSR1 are noted, to be acted on between steps; a second
-/// signal ends the process at once. The former handlers come back afterwards.
+/// signal ends the process at once. From a launcher, SIGTERM or SIGUSR1 that come again within
+/// kSameSignal_s are the same. What was before comes back afterwards.
 class StopSignals {
  public:
-  StopSignals();
+  /// mpirun (Open MPI) sends its own SIGTERM a second after it got one.
+  static constexpr int kSameSignal_s = 3;
+
+  explicit StopSignals(SignalSource = SignalSource::person);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;

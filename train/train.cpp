@@ -118,8 +118,8 @@ TrainResult train(const TrainRequest& request) {
   const RunConfig config = load_config(request.config, request.sets);
   ORCHID_CHECK_USAGE(!config.glue, request.config.string(),
                      ": its glue section makes many runs of it: use `orchid glue`");
-  const StopSignals signals;
   const Rendezvous place = read_rendezvous(process_environment());
+  const StopSignals signals(place.launcher.empty() ? SignalSource::person : SignalSource::launcher);
   FoundRun found;
   if (request.dry_run == 0) found = find_run(config, request.run_directory, request.resume);
   const RunConfig mine = for_rank(config, place);

@@ -100,17 +100,25 @@ ORCHID_FAST void weigh_turned(const std::uint8_t* in, const Taps& taps, std::int
 }
 
 using Bytes = std::uint8_t __attribute__((vector_size(16)));
+using TwoBytes = std::uint8_t __attribute__((vector_size(32)));
 
-/// Sixteen rows of sixteen bytes become columns. Each round interleaves the rows of the first half
-/// with those of the second: after four, bytes are where they belong.
-ORCHID_INLINE void turn_block(const std::uint8_t* in, std::int64_t in_stride, std::uint8_t* out,
-                              std::int64_t out_stride) {
+/// Two blocks of sixteen rows of sixteen bytes become columns; the second block is `in_second` and
+/// `out_second` bytes behind the first. Each round interleaves the rows of the first half with
+/// those of the second: after four, bytes are where they belong.
+ORCHID_INLINE void turn_blocks(const std::uint8_t* in, std::int64_t in_stride,
+                               std::int64_t in_second, std::uint8_t* out, std::int64_t out_stride,
+                               std::int64_t out_second) {
   static_assert(kRows == 16);
-  constexpr Bytes kLow{0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
-  constexpr Bytes kHigh{8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  std::array<Bytes, 16> rows, mixed;
-  for (std::int64_t r = 0; r < 16; ++r)
-    std::memcpy(&rows[static_cast<std::size_t>(r)], in + r * in_stride, 16);
+  constexpr TwoBytes kLow{0,  32, 1,  33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
+                          16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55};
+  constexpr TwoBytes kHigh{8,  40, 9,  41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47,
+                           24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63};
+  std::array<TwoBytes, 16> rows, mixed;
+  for (std::int64_t r = 0; r < 16; ++r) {
+    auto* const row = reinterpret_cast<char*>(&rows[static_cast<std::size_t>(r)]);
+    std::memcpy(row, in + r * in_stride, 16);
+    std::memcpy(row + 16, in + r * in_stride + in_second, 16);
+  }
   for (int round = 0; round < 4; ++round) {
     for (std::size_t r = 0; r < 8; ++r) {
       mixed[2 * r] = __builtin_shuffle(rows[r], rows[r + 8], kLow);
@@ -118,23 +126,39 @@ ORCHID_INLINE void turn_block(const std::uint8_t* in, std::int64_t in_stride, st
     }
     rows = mixed;
   }
-  for (std::int64_t r = 0; r < 16; ++r)
-    std::memcpy(out + r * out_stride, &rows[static_cast<std::size_t>(r)], 16);
+  for (std::int64_t r = 0; r < 16; ++r) {
+    const auto* const row = reinterpret_cast<const char*>(&rows[static_cast<std::size_t>(r)]);
+    std::memcpy(out + r * out_stride, row, 16);
+    std::memcpy(out + r * out_stride + out_second, row + 16, 16);
+  }
 }
 
-/// in[r][i] to out[i][r] for `rows` x `count` bytes, of which `rows` or `count` may be kRows.
-ORCHID_FAST void turn(const std::uint8_t* in, std::int64_t in_stride, std::int64_t rows,
-                      std::int64_t count, std::uint8_t* out, std::int64_t out_stride) {
-  std::int64_t r = 0;
-  for (; r + 16 <= rows; r += 16) {
-    std::int64_t i = 0;
-    for (; i + 16 <= count; i += 16)
-      turn_block(in + r * in_stride + i, in_stride, out + i * out_stride + r, out_stride);
-    for (; i < count; ++i)
-      for (std::int64_t k = r; k < r + 16; ++k) out[i * out_stride + k] = in[k * in_stride + i];
+/// `rows` rows of `count` bytes to kRows for each place: in[r][i] to out[i][r].
+ORCHID_FAST void turn(const std::uint8_t* in, std::int64_t stride, std::int64_t rows,
+                      std::int64_t count, std::uint8_t* out) {
+  if (rows == kRows && count >= 2 * kRows) {
+    for (std::int64_t i = 0; i < count; i += 2 * kRows) {
+      const std::int64_t at = std::min(i, count - 2 * kRows);  // the last overlap those before
+      turn_blocks(in + at, stride, kRows, out + kRows * at, kRows, kRows * kRows);
+    }
+    return;
   }
-  for (; r < rows; ++r)
-    for (std::int64_t i = 0; i < count; ++i) out[i * out_stride + r] = in[r * in_stride + i];
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < count; ++i) out[kRows * i + r] = in[r * stride + i];
+}
+
+/// The other way.
+ORCHID_FAST void turn_back(const std::uint8_t* in, std::int64_t rows, std::int64_t count,
+                           std::uint8_t* out, std::int64_t stride) {
+  if (rows == kRows && count >= 2 * kRows) {
+    for (std::int64_t i = 0; i < count; i += 2 * kRows) {
+      const std::int64_t at = std::min(i, count - 2 * kRows);
+      turn_blocks(in + kRows * at, kRows, kRows * kRows, out + at, stride, kRows);
+    }
+    return;
+  }
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < count; ++i) out[r * stride + i] = in[kRows * i + r];
 }
 
 /// Pixels of an image, or of a part of one.
@@ -151,11 +175,12 @@ Image along_rows(const Pixels& image, const Taps& taps, std::int64_t width, std:
   Image out = Image::unset(width, bottom - top);
   std::vector<std::uint8_t> turned(static_cast<std::size_t>(kLanes * image.width));
   std::vector<std::uint8_t> weighed(static_cast<std::size_t>(kLanes * width));
-  for (std::int64_t y = top; y < bottom; y += kRows) {
-    const std::int64_t rows = std::min(kRows, bottom - y);
-    turn(image.row(y), image.stride, rows, 3 * image.width, turned.data(), kRows);
+  const std::int64_t rows = std::min(kRows, bottom - top);
+  for (std::int64_t next = top; next < bottom; next += kRows) {
+    const std::int64_t y = std::min(next, bottom - rows);  // the last overlap those before
+    turn(image.row(y), image.stride, rows, 3 * image.width, turned.data());
     weigh_turned(turned.data(), taps, width, weighed.data());
-    turn(weighed.data(), kRows, 3 * width, rows, out.row(y - top), 3 * width);
+    turn_back(weighed.data(), rows, 3 * width, out.row(y - top), 3 * width);
   }
   return out;
 }

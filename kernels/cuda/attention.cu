@@ -1,7 +1,7 @@
 #include <cfloat>
 
 #include "kernels/cuda/device/attention_tiles.cuh"
-#include "kernels/ops/attention.h"
+#include "kernels/cuda/runtime/attention_mma.h"
 
 namespace orchid::ops {
 namespace {
@@ -117,6 +117,7 @@ __global__ void __launch_bounds__(kAttentionBlock, 2) attention(Forward<T> op) {
 
 void Attention::cuda(Context& ctx) const {
   if (y->count() == 0) return;
+  if (takes_mma(*this)) return attention_by_mma(ctx, *this);
   const AttentionShape shape = attention_shape(name, *y, heads, mask);
   dispatch_cuda_float(qkv->dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -16,6 +16,7 @@
 
 #include "kernels/core/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/processes.h"
 #include "tests/support/temp_dir.h"
 #include "train/comm/rendezvous.h"
 
@@ -45,6 +46,7 @@ class Launcher {
   Launcher(const Launcher&) = delete;
   Launcher& operator=(const Launcher&) = delete;
 
+  pid_t id() const { return process_; }
   void send(int signal) const { kill(process_, signal); }
   int wait() {
     int status = 0;
@@ -260,6 +262,21 @@ TEST_CASE("signals reach ranks of MPI, which end in their own time", "[comm][lau
                     20, false, train::launch_mpi_ranks);
   launcher.wait_for_lines(2);
   launcher.send(signal);
+  CHECK(launcher.wait() == 0);
+  CHECK(launcher.lines("out") == Lines{"[0] ready", "[0] saved", "[1] ready", "[1] saved"});
+}
+
+TEST_CASE("ranks of MPI save where a cluster signals mpirun and its helpers too",
+          "[comm][launch]") {
+  if (!has_mpirun()) return;
+  // Told by the cluster and by the launcher, which a rank counts once; 2 s are more than mpirun
+  // would leave it.
+  Launcher launcher(2,
+                    "trap 'trap : TERM; sleep 2; echo saved; exit 0' TERM; echo ready; "
+                    "while :; do read -t 0.02 none </dev/zero; done",
+                    20, false, train::launch_mpi_ranks);
+  launcher.wait_for_lines(2);
+  for (const pid_t process : test::process_tree(launcher.id())) kill(process, SIGTERM);
   CHECK(launcher.wait() == 0);
   CHECK(launcher.lines("out") == Lines{"[0] ready", "[0] saved", "[1] ready", "[1] saved"});
 }

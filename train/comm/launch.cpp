@@ -76,7 +76,7 @@ Environment Launch::environment_of(int rank) const {
 void Launch::start(int rank) {
   const bool plain = options_.plain_output && rank == 0;
   ranks_.emplace_back(options_.command, environment_of(rank), plain ? as_it_is : prefix(rank),
-                      prefix(rank), options_, signals_);
+                      prefix(rank), options_, signals_.before());
 }
 
 void Launch::signal_all(int signal) {

@@ -26,8 +26,8 @@ struct LaunchOptions {
 int launch_ranks(const LaunchOptions&);
 
 /// The same for ranks that speak MPI: mpirun (Open MPI or MPICH) starts them, marks their lines as
-/// above, and ends all when one fails. Signals go to the ranks themselves, since mpirun would not
-/// leave them the time to save. A usage Error where there is no mpirun.
+/// above, and ends all when one fails. Signals go to the ranks themselves, and mpirun hears none,
+/// since it would not leave them the time to save. A usage Error where there is no mpirun.
 int launch_mpi_ranks(const LaunchOptions&);
 
 }  // namespace orchid::train

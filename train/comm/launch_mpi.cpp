@@ -107,10 +107,12 @@ int launch_mpi_ranks(const LaunchOptions& options) {
   LaunchSignals signals;
   std::vector<ChildProcess> mpirun;
   mpirun.reserve(1);
+  // A cluster signals every process of a job. mpirun would kill the ranks before they have saved;
+  // deaf to it, it goes on until they end. It starts them with nothing blocked.
   mpirun.emplace_back(
       command, environment_of(options),
       [plain = options.plain_output](const std::string& line) { return mark_line(line, plain); },
-      [](const std::string& line) { return mark_line(line, false); }, options, signals);
+      [](const std::string& line) { return mark_line(line, false); }, options, signals.deaf());
   const std::filesystem::path program = std::filesystem::canonical(options.command[0]);
   std::optional<int> code;
   while (!code) {

@@ -73,6 +73,12 @@ LaunchSignals::~LaunchSignals() {
   sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
+sigset_t LaunchSignals::deaf() const {
+  sigset_t set = before_;
+  for (const int signal : kForwarded) sigaddset(&set, signal);
+  return set;
+}
+
 std::optional<int> LaunchSignals::next() {
   signalfd_siginfo info;
   if (::read(arrives_.handle(), &info, sizeof info) != sizeof info) return std::nullopt;
@@ -81,7 +87,7 @@ std::optional<int> LaunchSignals::next() {
 
 ChildProcess::ChildProcess(std::vector<std::string> command, const Environment& variables,
                            LineStream::Mark out_mark, LineStream::Mark err_mark,
-                           const LaunchOptions& options, const LaunchSignals& signals)
+                           const LaunchOptions& options, const sigset_t& blocked)
     : out_(std::move(out_mark), options.out), err_(std::move(err_mark), options.err) {
   std::vector<std::string> entries;
   for (const auto& [name, value] : variables) entries.push_back(name + '=' + value);
@@ -96,7 +102,7 @@ ChildProcess::ChildProcess(std::vector<std::string> command, const Environment& 
   if (process_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != launcher) _exit(1);  // it died before
-    become(arguments.data(), environment.data(), signals.before());
+    become(arguments.data(), environment.data(), blocked);
   }
   // A group of its own: what a terminal sends to ours reaches a rank once, from here.
   setpgid(process_, process_);
@@ -105,12 +111,12 @@ ChildProcess::ChildProcess(std::vector<std::string> command, const Environment& 
 }
 
 void ChildProcess::become(char* const* arguments, char* const* environment,
-                          const sigset_t& mask) const {
+                          const sigset_t& blocked) const {
   setpgid(0, 0);
   dup2(::open("/dev/null", O_RDONLY), 0);
   dup2(out_.child_end(), 1);
   dup2(err_.child_end(), 2);
-  sigprocmask(SIG_SETMASK, &mask, nullptr);
+  sigprocmask(SIG_SETMASK, &blocked, nullptr);
   execvpe(arguments[0], arguments, environment);
   const char* reason = std::strerror(errno);
   for (const char* part :

@@ -51,7 +51,9 @@ class LaunchSignals {
   LaunchSignals& operator=(const LaunchSignals&) = delete;
 
   int handle() const { return arrives_.handle(); }
+  /// What was blocked before; with these signals too, for a child that is to hear none of them.
   const sigset_t& before() const { return before_; }
+  sigset_t deaf() const;
   std::optional<int> next();
 
  private:
@@ -64,7 +66,7 @@ class ChildProcess {
  public:
   ChildProcess(std::vector<std::string> command, const Environment& variables,
                LineStream::Mark out_mark, LineStream::Mark err_mark, const LaunchOptions& options,
-               const LaunchSignals& signals);
+               const sigset_t& blocked);
 
   pid_t id() const { return process_; }
   bool ended() const { return ended_; }
@@ -77,7 +79,7 @@ class ChildProcess {
  private:
   /// In the child, where nothing may be allocated.
   [[noreturn]] void become(char* const* arguments, char* const* environment,
-                           const sigset_t& mask) const;
+                           const sigset_t& blocked) const;
 
   pid_t process_ = -1;
   bool ended_ = false;

@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <thread>
 
 #include <mpi.h>
@@ -45,6 +48,22 @@ Announcement announcement(const std::string& what, std::size_t bytes) {
   return result;
 }
 
+/// Open MPI before its version 5 ends a process that srun started without PMIx, unless it was built
+/// for another way; its own text does not say how to start ranks.
+void advise_under_srun() {
+  const char* const rank = std::getenv("SLURM_PROCID");
+  if (!std::getenv("SLURM_STEP_ID") || std::getenv("PMIX_NAMESPACE")) return;
+  if (!rank || std::string_view(rank) != "0") return;
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> library{};
+  int length = 0;
+  MPI_Get_library_version(library.data(), &length);
+  if (!std::string_view(library.data()).starts_with("Open MPI")) return;
+  std::fputs(
+      "note: srun started these ranks without PMIx. If Open MPI ends them, use srun "
+      "--mpi=pmix (srun --mpi=list: what there is), or orchid train --ranks N in one task\n",
+      stderr);
+}
+
 /// Starts MPI where nobody has, and then ends it.
 class Session {
  public:
@@ -54,6 +73,7 @@ class Session {
     MPI_Finalized(&ended);
     ORCHID_CHECK(!ended, "mpi: has ended in this process");
     if (started) return;
+    advise_under_srun();
     int level = 0;  // all calls come from the thread of this one
     check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level), "MPI_Init_thread");
     owned_ = true;

@@ -7,6 +7,22 @@
 #include "train/comm/tcp_store.h"
 
 namespace orchid::train {
+namespace {
+
+std::unique_ptr<Communicator> connect_mpi(const Rendezvous& place, const CommOptions& options) {
+  constexpr const char* kHow =
+      "start ranks on CPUs by orchid train --ranks N, by the mpirun of the MPI that orchid was "
+      "built with, or in Slurm by srun --mpi=pmix (Open MPI) or --mpi=pmi2 (MPICH)";
+  ORCHID_CHECK_USAGE(place.launcher != "torchrun", "torchrun's ranks do not speak MPI: ", kHow);
+  std::unique_ptr<Communicator> comm = make_mpi(options);
+  // Without a word from its launcher, MPI takes the process for one alone.
+  ORCHID_CHECK_USAGE(comm->rank() == place.rank && comm->world() == place.world, place.launcher,
+                     " started rank ", place.rank, " of ", place.world, ", and MPI made it rank ",
+                     comm->rank(), " of ", comm->world(), ": ", kHow);
+  return comm;
+}
+
+}  // namespace
 
 RunConfig for_rank(const RunConfig& config, const Rendezvous& place) {
   RunConfig mine = config;
@@ -30,11 +46,7 @@ std::unique_ptr<Communicator> connect(const Rendezvous& place, const ParallelCon
                                                                       : CommBackend::mpi;
   ORCHID_CHECK_USAGE(gpu == (wanted == CommBackend::nccl), "parallel.backend: expected ",
                      gpu ? "nccl, between GPUs" : "mpi, between CPU processes", ", or auto");
-  if (!gpu) {
-    ORCHID_CHECK_USAGE(place.launcher != "torchrun",
-                       "ranks on CPUs speak MPI: start them by mpirun or srun, or by --ranks");
-    return make_mpi(options);
-  }
+  if (!gpu) return connect_mpi(place, options);
   NcclSetup setup{.rank = place.rank, .world = place.world, .memory = ctx.memory()};
   setup.options = options;
   if (place.world > 1) {

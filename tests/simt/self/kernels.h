@@ -36,6 +36,12 @@ void fill_with(float* x, int n, float value, unsigned blocks, unsigned threads, 
 void nothing(dim3 grid, dim3 block);
 /// 16 bytes a thread, `stride` elements from one to the next.
 void copy_vectors(const float* x, float* y, int threads, int stride);
+/// What each lane gets of four 8 x 8 matrices at x, 4 words a lane.
+void load_matrix_words(const std::uint16_t* x, std::uint32_t* words, bool transposed);
+/// d (16, 8) += a (16, 16) b (16, 8), bf16 bits.
+void multiply_matrices(const std::uint16_t* a, const std::uint16_t* b, float* d);
+/// Loads matrices whose rows are 9 packs of 16 bytes apart, or 8.
+void load_far_matrix_rows(std::uint32_t* words, bool padded);
 
 /// A wrong kernel and what finds it.
 struct Wrong {

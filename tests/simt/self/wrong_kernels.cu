@@ -1,6 +1,7 @@
 // Kernels with one defect each. Their launches must fail with a message that names it.
 
 #include "kernels/cuda/device/async_copy.cuh"
+#include "kernels/cuda/device/tensor_core.cuh"
 #include "kernels/cuda/launch.h"
 #include "tests/simt/self/kernels.h"
 
@@ -159,6 +160,37 @@ __global__ void tiles_by_async_copies(Operands o) {
   o.y[thread()] = sum;
 }
 
+/// The second warp loads matrices whose rows the first one wrote.
+template <bool kBarrier>
+__device__ void load_rows_of_others(Operands o, int written, int late) {
+  ORCHID_SHARED(float4, s, [33]);
+  if (thread() < written) s[thread()] = reinterpret_cast<const float4*>(o.x)[thread()];
+  if constexpr (kBarrier) __syncthreads();
+  if (thread() < 32) return;
+  unsigned got[4];
+  load_matrices<false>(reinterpret_cast<const char*>(s + thread() % 32) + late, got);
+  o.y[thread()] = __uint_as_float(got[0] + got[1] + got[2] + got[3]);
+}
+__global__ void matrices_without_barrier(Operands o) {
+  load_rows_of_others<false>(o, 32, 0);
+}
+__global__ void matrices_nobody_wrote(Operands o) {
+  load_rows_of_others<true>(o, 31, 0);
+}
+__global__ void misaligned_matrices(Operands o) {
+  load_rows_of_others<true>(o, 33, 8);
+}
+__global__ void matrices_past_shared(Operands o) {
+  load_rows_of_others<true>(o, 33, 32);
+}
+__global__ void product_in_a_branch(Operands o) {
+  if (thread() % 2) return;
+  float d[4] = {};
+  const unsigned a[4] = {};
+  multiply_add(d, a, 0, 0);
+  o.y[thread()] = d[0];
+}
+
 struct Case {
   Wrong wrong;
   void (*kernel)(Operands);
@@ -193,6 +225,11 @@ const std::vector<Case>& cases() {
       {{"misaligned vector", "misaligned", true}, misaligned_vector},
       {{"async copy without wait", "uninitialised", true}, tiles_by_async_copies<false, true>},
       {{"async copy over what is read", "race", true}, tiles_by_async_copies<true, false>},
+      {{"matrices without a barrier", "race", true}, matrices_without_barrier},
+      {{"matrices nobody wrote", "uninitialised", true}, matrices_nobody_wrote},
+      {{"misaligned matrices", "misaligned", true}, misaligned_matrices},
+      {{"matrices past shared memory", "out of bounds", true}, matrices_past_shared},
+      {{"product in a branch", "expected all lanes", false}, product_in_a_branch},
   };
   return all;
 }
