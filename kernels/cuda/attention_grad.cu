@@ -164,6 +164,12 @@ __global__ void __launch_bounds__(kAttentionBlock, 2) attention_grad_kv(Backward
 template <class T, int V, int kHead>
 void launch_gradients(Context& ctx, const char* name, const Shape& y, const Backward<T>& op) {
   using Tile = GradTile<kHead>;
+  const std::int64_t rows = y[0] * y[1] * op.n.heads;
+  launch({.grid = blocks_for(rows, kDotBlock / kWarp),
+          .block = kDotBlock,
+          .stream = stream_of(ctx),
+          .name = name},
+         attention_dot<T>, op, rows);
   constexpr int kFactors = 2 * (Tile::kRowFloats + Tile::kColumnFloats);
   launch(attention_launch<Tile>(ctx, name, y, op.n.heads, kFactors + Tile::kScoreFloats),
          attention_grad_q<T, V, kHead>, op);
@@ -175,6 +181,7 @@ void launch_gradients(Context& ctx, const char* name, const Shape& y, const Back
 
 void AttentionGrad::cuda(Context& ctx) const {
   if (y->count() == 0) return;
+  if (takes_mma(*this)) return attention_grad_by_mma(ctx, *this);
   const AttentionShape shape = attention_shape(name, *y, heads, mask);
   Tensor dot = ctx.empty(logsumexp->shape(), DType::f32);
   dispatch_cuda_float(qkv->dtype(), [&](auto zero) {
@@ -186,13 +193,6 @@ void AttentionGrad::cuda(Context& ctx) const {
                          .logsumexp = elements<float>(*logsumexp),
                          .dot = elements<float>(dot),
                          .dqkv = elements<T>(*dqkv)};
-    const std::int64_t rows = y->shape()[0] * y->shape()[1] * heads;
-    launch({.grid = blocks_for(rows, kDotBlock / kWarp),
-            .block = kDotBlock,
-            .stream = stream_of(ctx),
-            .name = name},
-           attention_dot<T>, op, rows);
-    if (takes_mma(*this)) return attention_grad_by_mma(ctx, *this, dot);
     const bool vectors = vectorizable<T>(shape.head, op.dy, op.qkv, op.dqkv);
     with_attention_kernel<T>(shape.head, vectors, [&](auto head, auto lanes) {
       launch_gradients<T, decltype(lanes)::value, decltype(head)::value>(ctx, name, y->shape(), op);

@@ -8,8 +8,9 @@ using namespace orchid::cuda;
 
 struct Backward {
   AttentionShape n;
-  const Bf16 *dy, *qkv;
-  const float *logsumexp, *dot;
+  const Bf16 *dy, *qkv, *y;
+  const float* logsumexp;
+  float* dot;  ///< (B, heads, L): dy y, of each query; the first kernel leaves it to the second
   Bf16* dqkv;
 };
 
@@ -25,9 +26,35 @@ inline __device__ void weigh(float scale, float logsumexp, float dot, float& s, 
   dp = s * (dp - dot);
 }
 
+/// dy y of the warp's rows g and g + 8, from query l on, in all lanes of a row.
+template <class Tile>
+__device__ void dot_of_rows(const Backward& op, const MmaPlace& place, std::int64_t l,
+                            const RowFactors<Tile>& dy, float (&dot)[2]) {
+  const AttentionShape& n = op.n;
+  const int lane = lane_of_warp();
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    const std::int64_t row = l + lane / 4 + 8 * r;
+    const Bf16* const y = op.y + n.at(place.b, row, place.h, 0, 1);
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < Tile::kPacks; ++i) {
+      const int c = 8 * i + 2 * (lane % 4);
+      float of_y[2] = {}, of_dy[2];
+      if (row < n.length && c < n.head)
+        unpack_bf16(*reinterpret_cast<const unsigned*>(y + c), of_y[0], of_y[1]);
+      unpack_bf16(dy[i / 2][i % 2 * 2 + r], of_dy[0], of_dy[1]);
+      sum += of_y[0] * of_dy[0] + of_y[1] * of_dy[1];
+    }
+    dot[r] = sum_of_quad(sum);
+    if (lane % 4 == 0 && row < n.length) op.dot[n.sum_at(place.b, row, place.h)] = dot[r];
+  }
+}
+
 /// A block has kTileRows queries of a head and adds up dq over the keys.
 template <int kHead>
-__global__ void __launch_bounds__(kMmaBlock, 2) attention_mma_grad_q(Backward op) {
+__global__ void __launch_bounds__(kMmaBlock, kHead <= 64 ? 4 : 2)
+    attention_mma_grad_q(Backward op) {
   using Tile = MmaTile<kHead>;
   Bf16* const queries = dynamic_shared<Bf16>();
   Bf16 *const grads = queries + Tile::kElements, *const tiles = grads + Tile::kElements;
@@ -47,13 +74,11 @@ __global__ void __launch_bounds__(kMmaBlock, 2) attention_mma_grad_q(Backward op
 
   const int own = warp_of_block() * kGroup;
   const bool idle = first + own >= n.length;
-  float logsumexp[2] = {}, dot[2] = {};
+  float logsumexp[2] = {}, dot[2];
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
     const std::int64_t l = first + own + lane_of_warp() / 4 + 8 * r;
-    if (l >= n.length) continue;
-    logsumexp[r] = op.logsumexp[n.sum_at(b, l, place.h)];
-    dot[r] = op.dot[n.sum_at(b, l, place.h)];
+    if (l < n.length) logsumexp[r] = op.logsumexp[n.sum_at(b, l, place.h)];
   }
   wait_copies<0>();
   __syncthreads();
@@ -61,6 +86,7 @@ __global__ void __launch_bounds__(kMmaBlock, 2) attention_mma_grad_q(Backward op
   RowSums<Tile> dq[1] = {};
   load_factors<Tile>(queries + own * Tile::kPitch, q[0]);
   load_factors<Tile>(grads + own * Tile::kPitch, dy[0]);
+  dot_of_rows<Tile>(op, place, first + own, dy[0], dot);
   for (int turn = 0; keys.kept; turn ^= 1) {
     const KeyTile next = next_keys(n, b, keys.first + kTileRows);
     if (next.kept) copy_keys(next, turn ^ 1);
@@ -110,7 +136,8 @@ __device__ void copy_queries(const Backward& op, const MmaPlace& place, std::int
 /// A block has kTileRows keys of a head and adds up dk and dv over the queries. Those of a key that
 /// does not count are some number, or none, until they are written as 0.
 template <int kHead>
-__global__ void __launch_bounds__(kMmaBlock, 2) attention_mma_grad_kv(Backward op) {
+__global__ void __launch_bounds__(kMmaBlock, kHead <= 64 ? 3 : 2)
+    attention_mma_grad_kv(Backward op) {
   using Tile = MmaTile<kHead>;
   Bf16* const keys = dynamic_shared<Bf16>();
   Bf16 *const values = keys + Tile::kElements, *const tiles = values + Tile::kElements;
@@ -179,13 +206,15 @@ bool takes_mma(const AttentionGrad& op) {
   const std::int64_t head = op.y->shape()[2] / op.heads;
   return op.y->dtype() == DType::bf16 && head % 16 == 0 && head <= kMostHead &&
          vectorizable<Bf16>(head, elements<Bf16>(*op.dy), elements<Bf16>(*op.qkv),
-                            elements<Bf16>(*op.dqkv));
+                            elements<Bf16>(*op.y), elements<Bf16>(*op.dqkv));
 }
 
-void attention_grad_by_mma(Context& ctx, const AttentionGrad& op, const Tensor& dot) {
+void attention_grad_by_mma(Context& ctx, const AttentionGrad& op) {
+  Tensor dot = ctx.empty(op.logsumexp->shape(), DType::f32);
   const Backward backward{.n = attention_shape(op.name, *op.y, op.heads, op.mask),
                           .dy = elements<Bf16>(*op.dy),
                           .qkv = elements<Bf16>(*op.qkv),
+                          .y = elements<Bf16>(*op.y),
                           .logsumexp = elements<float>(*op.logsumexp),
                           .dot = elements<float>(dot),
                           .dqkv = elements<Bf16>(*op.dqkv)};

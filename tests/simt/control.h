@@ -16,6 +16,10 @@ std::string failure_text();
 /// Forgets the failure, which CUDA cannot within a process; true if no call had returned it.
 bool clear_failure();
 
+/// The kernels that ran since the last call, by name: "orchid::ops::(anonymous
+/// namespace)::fill<float, 4>".
+std::vector<std::string> launched_kernels();
+
 /// How well the accesses of one source line use the memory. Requests are warp instructions.
 struct Traffic {
   std::string file;

@@ -49,6 +49,7 @@ std::uint64_t warp_collective(WarpCall call);
 
 /// ldmatrix of four 8 x 8 matrices, once each lane has read its row of 16 bytes, and mma of
 /// m16n8k16 in bf16: kernels/cuda/device/tensor_core.cuh says which lane has what.
+const void* matrix_row(const void* row, Where where = Where::current());  ///< checks its alignment
 void exchange_matrices(const void* row, bool transposed, std::uint32_t* to,
                        Where where = Where::current());
 void multiply_matrices(float* d, const std::uint32_t* a, std::uint32_t b0, std::uint32_t b1,

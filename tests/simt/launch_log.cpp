@@ -4,13 +4,14 @@
 #include <fstream>
 #include <set>
 
+#include "tests/simt/control.h"
 #include "tests/simt/symbols.h"
 
 namespace orchid::simt {
 namespace {
 
 struct Log {
-  std::set<const void*> kernels;
+  std::set<const void*> kernels, recent;
 
   ~Log() {
     const char* file = std::getenv("SIMT_LAUNCHED");
@@ -22,11 +23,23 @@ struct Log {
   }
 };
 
+Log& log_of_launches() {
+  static Log log;
+  return log;
+}
+
 }  // namespace
 
 void note_launched(const void* kernel) {
-  static Log log;
-  log.kernels.insert(kernel);
+  log_of_launches().kernels.insert(kernel);
+  log_of_launches().recent.insert(kernel);
+}
+
+std::vector<std::string> launched_kernels() {
+  std::vector<std::string> names;
+  for (const void* kernel : log_of_launches().recent) names.push_back(function_name(kernel));
+  log_of_launches().recent.clear();
+  return names;
 }
 
 }  // namespace orchid::simt

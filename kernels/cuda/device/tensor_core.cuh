@@ -43,7 +43,7 @@ inline __device__ void load_matrices(const void* row, unsigned (&to)[4]) {
                  : "memory");
   }
 #else
-  const uint4 read = *static_cast<const uint4*>(row);  // an access of this lane
+  const uint4 read = *static_cast<const uint4*>(simt::matrix_row(row));  // this lane's access
   simt::exchange_matrices(&read, kTransposed, to);
 #endif
 }

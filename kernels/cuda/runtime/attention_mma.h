@@ -9,7 +9,6 @@ namespace orchid::ops {
 bool takes_mma(const Attention&);
 bool takes_mma(const AttentionGrad&);
 void attention_by_mma(Context&, const Attention&);
-/// `dot` (B, heads, L) float32: dy y, of each query.
-void attention_grad_by_mma(Context&, const AttentionGrad&, const Tensor& dot);
+void attention_grad_by_mma(Context&, const AttentionGrad&);
 
 }  // namespace orchid::ops

@@ -5,19 +5,23 @@
 #include <cstring>
 
 #include "tests/simt/executor/state.h"
+#include "tests/simt/symbols.h"
 
 namespace orchid::simt {
 namespace {
 
 constexpr unsigned kSide = 8;  ///< of the matrices that are loaded
 
+/// Of one lane; `code` is where the kernel called.
 struct Exchange {
+  const void* code;
   std::uint16_t row[kSide];
   bool transposed;
   std::uint32_t* to;
 };
 
 struct Product {
+  const void* code;
   float* d;
   const std::uint32_t* a;
   std::uint32_t b[2];
@@ -26,6 +30,12 @@ struct Product {
 template <class Data>
 Data& data_of(const WarpCall* call) {
   return *static_cast<Data*>(call->data);
+}
+
+void check_lanes(std::uint32_t lanes, const void* code) {
+  if (lanes != ~0u)
+    fail("matrices at %s: expected all lanes of the warp, got %08x; the others have ended",
+         code_location(code).c_str(), lanes);
 }
 
 /// The first or second bf16 of a word.
@@ -41,7 +51,8 @@ float truncated(double value) {
 
 }  // namespace
 
-void complete_exchange(WarpCall* const* calls) {
+void complete_exchange(WarpCall* const* calls, std::uint32_t lanes) {
+  check_lanes(lanes, data_of<Exchange>(calls[std::countr_zero(lanes)]).code);
   for (unsigned lane = 0; lane < kWarp; ++lane) {
     const auto& own = data_of<Exchange>(calls[lane]);
     const unsigned g = lane / 4, t = lane % 4;
@@ -55,7 +66,8 @@ void complete_exchange(WarpCall* const* calls) {
   }
 }
 
-void complete_product(WarpCall* const* calls) {
+void complete_product(WarpCall* const* calls, std::uint32_t lanes) {
+  check_lanes(lanes, data_of<Product>(calls[std::countr_zero(lanes)]).code);
   double a[16][16], b[16][8];
   for (unsigned lane = 0; lane < kWarp; ++lane) {
     const auto& own = data_of<Product>(calls[lane]);
@@ -78,8 +90,15 @@ void complete_product(WarpCall* const* calls) {
   }
 }
 
+const void* matrix_row(const void* row, Where) {
+  if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0)
+    fail("misaligned: a row of a matrix at an address that is no multiple of 16, at %s",
+         code_location(__builtin_return_address(0)).c_str());
+  return row;
+}
+
 void exchange_matrices(const void* row, bool transposed, std::uint32_t* to, Where where) {
-  Exchange data{.row = {}, .transposed = transposed, .to = to};
+  Exchange data{.code = __builtin_return_address(0), .row = {}, .transposed = transposed, .to = to};
   std::memcpy(data.row, row, sizeof data.row);
   warp_collective({.action = WarpAction::exchange_matrices,
                    .mask = ~0u,
@@ -90,7 +109,7 @@ void exchange_matrices(const void* row, bool transposed, std::uint32_t* to, Wher
 
 void multiply_matrices(float* d, const std::uint32_t* a, std::uint32_t b0, std::uint32_t b1,
                        Where where) {
-  Product data{.d = d, .a = a, .b = {b0, b1}};
+  Product data{.code = __builtin_return_address(0), .d = d, .a = a, .b = {b0, b1}};
   warp_collective({.action = WarpAction::multiply_matrices,
                    .mask = ~0u,
                    .name = "multiply_add",

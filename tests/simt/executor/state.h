@@ -96,9 +96,9 @@ void run_block();
 /// Gives up the block, for the reason in `failure`; called in a kernel's thread.
 [[noreturn]] void abandon_block();
 void complete_collectives(unsigned warp);
-/// The calls of all 32 lanes.
-void complete_exchange(WarpCall* const* calls);
-void complete_product(WarpCall* const* calls);
+/// Of the calls of all 32 lanes, which `lanes` must be.
+void complete_exchange(WarpCall* const* calls, std::uint32_t lanes);
+void complete_product(WarpCall* const* calls, std::uint32_t lanes);
 void complete_barrier();
 void give_up_fibers();
 

@@ -102,18 +102,6 @@ bool is_shuffle(WarpAction action) {
   return action >= WarpAction::shuffle && action <= WarpAction::shuffle_xor;
 }
 
-bool is_of_matrices(WarpAction action) {
-  return action == WarpAction::exchange_matrices || action == WarpAction::multiply_matrices;
-}
-
-void complete_matrices(WarpCall* const* calls, std::uint32_t lanes, const WarpCall& first) {
-  if (lanes != ~0u)
-    fail("%s:%u: %s: expected all lanes of the warp, got %08x; the others have ended",
-         first.where.file_name(), first.where.line(), first.name, lanes);
-  first.action == WarpAction::exchange_matrices ? complete_exchange(calls)
-                                                : complete_product(calls);
-}
-
 /// Executes the collective of this mask if all its lanes that have not ended are there.
 void complete_collective(unsigned w, std::uint32_t mask) {
   Warp& warp = executor.warps[w];
@@ -131,8 +119,10 @@ void complete_collective(unsigned w, std::uint32_t mask) {
   // Only __syncwarp orders memory; the others do not.
   if (first.action == WarpAction::sync) {
     if (checker) checker->warp_barrier(w, lanes);
-  } else if (is_of_matrices(first.action)) {
-    complete_matrices(warp.calls, lanes, first);
+  } else if (first.action == WarpAction::exchange_matrices) {
+    complete_exchange(warp.calls, lanes);
+  } else if (first.action == WarpAction::multiply_matrices) {
+    complete_product(warp.calls, lanes);
   } else if (is_shuffle(first.action)) {
     shuffle(warp.calls, lanes);
   } else {
