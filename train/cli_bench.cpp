@@ -67,25 +67,39 @@ std::vector<std::string> take_run_sets(std::vector<std::string>& sets) {
   return taken;
 }
 
+std::vector<std::function<BenchResult(Context&)>> op_cases(const BenchOptions& options) {
+  const std::vector<std::int64_t>& shape = options.shape;
+  if (options.op == "attention") {
+    ORCHID_CHECK_USAGE(!shape.empty(), "bench op attention: --shape B,L,D is missing");
+    const AttentionCase one = attention_case(shape[0], shape[1], shape[2], options.sets);
+    return {[one](Context& ctx) { return bench_attention(ctx, one); }};
+  }
+  std::vector<BenchCase> cases;
+  if (shape.empty()) {
+    ORCHID_CHECK_USAGE(options.sets.empty(), "--set mixer.key=value goes with --shape B,L,D");
+    cases = standard_orchid_cases();
+  } else {
+    cases = {orchid_case(shape[0], shape[1], shape[2], options.sets)};
+  }
+  std::vector<std::function<BenchResult(Context&)>> work;
+  for (const BenchCase& one : cases)
+    work.emplace_back([one](Context& ctx) { return bench_orchid(ctx, one); });
+  return work;
+}
+
 int run_bench_op(BenchOptions options) {
   const RunConfig where = bench_run(take_run_sets(options.sets));
   ORCHID_CHECK_USAGE(options.shape.empty() || options.shape.size() == 3,
                      "--shape: expected B,L,D, got ", options.shape.size(), " numbers");
   for (const std::int64_t extent : options.shape)
     ORCHID_CHECK_USAGE(extent >= 1, "--shape: expected extents of at least 1, got ", extent);
-  std::vector<BenchCase> cases;
-  if (options.shape.empty()) {
-    ORCHID_CHECK_USAGE(options.sets.empty(), "--set mixer.key=value goes with --shape B,L,D");
-    cases = standard_orchid_cases();
-  } else {
-    cases = {orchid_case(options.shape[0], options.shape[1], options.shape[2], options.sets)};
-  }
+  const std::vector<std::function<BenchResult(Context&)>> cases = op_cases(options);
   std::string text = options.json ? "{\"cases\": [" : "";
   for (std::size_t i = 0; i < cases.size(); ++i) {
     if (options.json && i > 0) text += ",";
     text += in_child([&] {
       Context ctx = make_context(where);
-      const BenchResult result = bench_orchid(ctx, cases[i]);
+      const BenchResult result = cases[i](ctx);
       return options.json ? "\n  " + bench_json(result) : bench_text(result);
     });
   }
@@ -110,14 +124,17 @@ void add_bench(CLI::App& app, Action& action) {
   group->require_subcommand(1);
   const std::vector<std::string> commands = {
       "orchid bench op orchid --shape 8,128,256 --set threads=2 --set mixer.kernel=correlation",
+      "orchid bench op attention --shape 8,197,768 --set mixer.heads=12",
       "orchid bench step configs/smoke/novels.json --json"};
   group->footer(examples(commands));
   auto options = std::make_shared<BenchOptions>();
 
   CLI::App* op = group->add_subcommand("op", "One operator, forward and backward");
-  op->add_option("name", options->op, "orchid: the whole operator, with all gradients")
+  op->add_option("name", options->op,
+                 "orchid: the whole operator, with all gradients; attention: the softmax attention "
+                 "of heads, without projections")
       ->required()
-      ->check(CLI::IsMember({"orchid"}));
+      ->check(CLI::IsMember({"orchid", "attention"}));
   op->add_option("--shape", options->shape, "B,L,D; none: the standard table of cases")
       ->delimiter(',');
   CLI::App* step = group->add_subcommand("step", "A whole training step on random tokens");

@@ -114,6 +114,34 @@ def bench_transforms(suite):
            "MiB", "golden y", "dx", "worst / its bound", "failed"], rows)
 
 
+def bench_attention(suite):
+    """Softmax attention alone: bf16 goes over the tensor cores, float32 over the float units."""
+    cases = [(512, 197, 768, 12), (128, 512, 768, 12), (256, 128, 768, 12), (16, 2048, 2048, 16)]
+    rows = []
+    for *shape, heads in [(2, 33, 64, 2)] if suite.rehearse else cases:
+        for precision in ("float32",) if suite.rehearse else ("bf16", "float32"):
+            if suite.left() < 8:
+                suite.note(f"not reached: {shown(shape)} {precision}")
+                continue
+            sets = [f"device={suite.device}", f"precision={precision}", f"mixer.heads={heads}"]
+            options = [part for item in sets + suite.args.sets for part in ("--set", item)]
+            done = suite.ask(60, "bench", "op", "attention", "--shape", ",".join(map(str, shape)),
+                             *options)
+            answer = done.json() if done.code == 0 else None
+            found = answer["cases"][0] if answer else {"reason": done.reason()}
+            suite.add(**{**found, "shape": shape, "heads": heads, "precision": precision})
+            if "reason" in found:
+                suite.fail(f"{shown(shape)} {precision}: {found['reason']}")
+                continue
+            forward, both = found["forward_median_ms"], found["median_ms"]
+            rows.append([shown(shape), heads, precision, forward, both, both - forward,
+                         found["flops"] * 2 / 7 / forward * 1e-9,
+                         found["flops"] * 5 / 7 / (both - forward) * 1e-9,
+                         found["gemm_gflop_s"] / 1000, found["peak_bytes"] / 2**20])
+    table(["B x L x D", "heads", "precision", "fwd ms", "fwd+bwd ms", "bwd ms", "fwd TFLOP/s",
+           "bwd TFLOP/s", "product TFLOP/s", "MiB"], rows)
+
+
 def run_step(suite, config, batch, precision, extra=()):
     sets = [f"device={suite.device}", f"precision={precision}", f"batch.per_device={batch}",
             f"batch.global={batch}", *extra] + suite.args.sets

@@ -7,6 +7,7 @@
 
 #include "kernels/core/philox.h"
 #include "kernels/ops/arithmetic.h"
+#include "kernels/ops/attention.h"
 #include "kernels/ops/matmul.h"
 #include "model/mixers/orchid.h"
 
@@ -59,6 +60,37 @@ Context::Tally plan_orchid(const BenchCase& bench, DType compute) {
   return ctx.tally;
 }
 
+/// Times both pieces of work, and what the ops of `step` share.
+BenchResult measure(Context& ctx, const std::string& name, const Shape& shape,
+                    const std::function<void()>& forward, const std::function<void()>& step,
+                    const Context::Tally& work) {
+  BenchResult result;
+  result.name = name;
+  result.batch = shape[0];
+  result.length = shape[1];
+  result.width = shape[2];
+  result.device = str(ctx.device());
+  result.precision = name_of(ctx.compute());
+  result.threads = ctx.threads();
+  result.forward = time_work(ctx, forward);
+  result.total = time_work(ctx, step);
+  result.peak_bytes = peak_bytes(ctx);
+
+  Trace trace;
+  ctx.trace = &trace;
+  constexpr int kTraced = 10;
+  for (int i = 0; i < kTraced; ++i) step();
+  ctx.trace = nullptr;
+  for (const Trace::Entry& entry : trace.entries())
+    result.ops.push_back({entry.name, entry.seconds * 1e3 / kTraced, entry.calls / kTraced});
+
+  result.flops = work.flops;
+  result.bytes = work.bytes;
+  result.copy_gb_s = measure_copy_gb_s(ctx);
+  result.gemm_gflop_s = measure_gemm_gflop_s(ctx);
+  return result;
+}
+
 }  // namespace
 
 Timing time_work(Context& ctx, const std::function<void()>& work, double seconds) {
@@ -92,41 +124,44 @@ BenchResult bench_orchid(Context& ctx, const BenchCase& bench) {
   model::refresh_products(ctx, mixer);
   const Shape shape{bench.batch, bench.length, bench.width};
   const Tensor x = random_tensor(ctx, shape, 1), dy = random_tensor(ctx, shape, 2);
-
-  BenchResult result;
-  result.name = bench.name;
-  result.batch = bench.batch;
-  result.length = bench.length;
-  result.width = bench.width;
-  result.device = str(ctx.device());
-  result.precision = name_of(ctx.compute());
-  result.threads = ctx.threads();
-  result.forward = time_work(ctx, [&] {
+  const auto forward = [&] {
     model::Tape off = model::Tape::off();
     mixer.forward(ctx, x, {}, off);
-  });
+  };
   const auto step = [&] {
     model::Tape tape(0, 0);
     mixer.forward(ctx, x, {}, tape);
     mixer.backward(ctx, dy, tape);
   };
-  result.total = time_work(ctx, step);
-  result.peak_bytes = peak_bytes(ctx);
+  return measure(ctx, bench.name, shape, forward, step, plan_orchid(bench, ctx.compute()));
+}
 
-  Trace trace;
-  ctx.trace = &trace;
-  constexpr int kTraced = 10;
-  for (int i = 0; i < kTraced; ++i) step();
-  ctx.trace = nullptr;
-  for (const Trace::Entry& entry : trace.entries())
-    result.ops.push_back({entry.name, entry.seconds * 1e3 / kTraced, entry.calls / kTraced});
-
-  const Context::Tally tally = plan_orchid(bench, ctx.compute());
-  result.flops = tally.flops;
-  result.bytes = tally.bytes;
-  result.copy_gb_s = measure_copy_gb_s(ctx);
-  result.gemm_gflop_s = measure_gemm_gflop_s(ctx);
-  return result;
+BenchResult bench_attention(Context& ctx, const AttentionCase& bench) {
+  const auto [B, L, D, heads] = bench;
+  const Shape shape{B, L, D}, wide = shape.with_last(3 * D);
+  const Tensor qkv = random_tensor(ctx, wide, 1), dy = random_tensor(ctx, shape, 2);
+  const auto forward = [&](Context& on, const Tensor& from, Tensor& y, Tensor& sums) {
+    run(on,
+        ops::Attention{.qkv = from, .mask = {}, .y = y, .logsumexp = sums, .heads = bench.heads});
+  };
+  const auto both = [&](Context& on, const Tensor& from, const Tensor& grad) {
+    Tensor y = on.empty(shape), dqkv = on.empty(wide);
+    Tensor sums = on.empty({bench.batch, bench.heads, bench.length}, on.accumulate());
+    forward(on, from, y, sums);
+    run(on, ops::AttentionGrad{.dy = grad,
+                               .qkv = from,
+                               .mask = {},
+                               .y = y,
+                               .logsumexp = sums,
+                               .dqkv = dqkv,
+                               .heads = bench.heads});
+  };
+  Context planned = Context::planning(ctx.compute());
+  both(planned, planned.empty(wide), planned.empty(shape));
+  Tensor y = ctx.empty(shape), sums = ctx.empty({B, heads, L}, ctx.accumulate());
+  return measure(
+      ctx, str("attention ", heads, " heads"), shape, [&] { forward(ctx, qkv, y, sums); },
+      [&] { both(ctx, qkv, dy); }, planned.tally);
 }
 
 double measure_copy_gb_s(Context& ctx) {

@@ -54,6 +54,12 @@ struct BenchCase {
 /// The Orchid operator alone, forward and forward plus backward with all gradients.
 BenchResult bench_orchid(Context&, const BenchCase&);
 
+/// Softmax attention alone, without the projections before and after it.
+struct AttentionCase {
+  std::int64_t batch = 1, length = 1, width = 1, heads = 1;
+};
+BenchResult bench_attention(Context&, const AttentionCase&);
+
 /// Bytes per second of a large copy and FLOP/s of a product on this context.
 double measure_copy_gb_s(Context&);
 double measure_gemm_gflop_s(Context&);

@@ -35,15 +35,21 @@ std::string case_name(const model::OrchidMixerConfig& mixer) {
   return str("orchid ", enum_name(mixer.kernel), " ", enum_name(mixer.transform));
 }
 
-RunConfig config_for(std::int64_t length, std::int64_t width,
-                     const std::vector<std::string>& sets) {
+RunConfig config_for(std::int64_t length, std::int64_t width, const std::vector<std::string>& sets,
+                     const char* mixer = model::OrchidMixerConfig::type) {
   const std::string config = str(
       R"({"name": "bench", "model": {"type": "bert", "length": )", length,
-      R"(, "encoder": {"width": )", width,
-      R"(, "mlp": {"blocks": 1}, "mixer": {"type": "orchid"}}},)",
+      R"(, "encoder": {"width": )", width, R"(, "mlp": {"blocks": 1}, "mixer": {"type": ")", mixer,
+      R"("}}},)",
       R"("task": {"type": "mlm"}, "data": {"type": "text_shards", "train": "-", "valid": "-", "length": )",
       length, "}}");
   return parse_config(config, "bench", sets);
+}
+
+std::vector<std::string> inside_encoder(const std::vector<std::string>& sets) {
+  std::vector<std::string> inside;
+  for (const std::string& set : sets) inside.push_back("model.encoder." + set);
+  return inside;
 }
 
 }  // namespace
@@ -65,12 +71,21 @@ std::vector<BenchCase> standard_orchid_cases() {
 
 BenchCase orchid_case(std::int64_t batch, std::int64_t length, std::int64_t width,
                       const std::vector<std::string>& sets) {
-  std::vector<std::string> inside;
-  for (const std::string& set : sets) inside.push_back("model.encoder." + set);
-  const RunConfig run = config_for(length, width, inside);
+  const RunConfig run = config_for(length, width, inside_encoder(sets));
   const auto& bert = std::get<model::BertConfig>(run.model);
   const auto& mixer = std::get<model::OrchidMixerConfig>(bert.encoder.mixer);
   return {case_name(mixer), mixer, batch, length, width};
+}
+
+AttentionCase attention_case(std::int64_t batch, std::int64_t length, std::int64_t width,
+                             const std::vector<std::string>& sets) {
+  const RunConfig run =
+      config_for(length, width, inside_encoder(sets), model::AttentionMixerConfig::type);
+  const auto& bert = std::get<model::BertConfig>(run.model);
+  const auto& mixer = std::get<model::AttentionMixerConfig>(bert.encoder.mixer);
+  ORCHID_CHECK_USAGE(mixer.heads >= 1 && width % mixer.heads == 0,
+                     "--set mixer.heads: expected a divisor of D = ", width, ", got ", mixer.heads);
+  return {batch, length, width, mixer.heads};
 }
 
 RunConfig bench_run(const std::vector<std::string>& sets) {

@@ -16,6 +16,10 @@ std::vector<BenchCase> standard_orchid_cases();
 BenchCase orchid_case(std::int64_t batch, std::int64_t length, std::int64_t width,
                       const std::vector<std::string>& sets);
 
+/// The same of attention: `sets` are mixer.heads=N.
+AttentionCase attention_case(std::int64_t batch, std::int64_t length, std::int64_t width,
+                             const std::vector<std::string>& sets);
+
 /// Where to measure: `sets` are the threads=, device=, precision=, tf32= and transforms= of
 /// a run.
 RunConfig bench_run(const std::vector<std::string>& sets);
