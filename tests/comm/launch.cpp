@@ -41,7 +41,9 @@ class Launcher {
     _exit(launch(options));
   }
   ~Launcher() {
-    if (process_ > 0) wait();
+    if (process_ <= 0) return;
+    kill(process_, SIGKILL);  // a test failed half way
+    wait();
   }
   Launcher(const Launcher&) = delete;
   Launcher& operator=(const Launcher&) = delete;
@@ -273,7 +275,7 @@ TEST_CASE("ranks of MPI save where a cluster signals mpirun and its helpers too"
   // would leave it.
   Launcher launcher(2,
                     "trap 'trap : TERM; sleep 2; echo saved; exit 0' TERM; echo ready; "
-                    "while :; do read -t 0.02 none </dev/zero; done",
+                    "while :; do sleep 0.02; done",
                     20, false, train::launch_mpi_ranks);
   launcher.wait_for_lines(2);
   for (const pid_t process : test::process_tree(launcher.id())) kill(process, SIGTERM);
