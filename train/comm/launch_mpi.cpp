@@ -87,6 +87,9 @@ Environment environment_of(const LaunchOptions& options) {
       {"PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe"},
       {"OMPI_MCA_hwloc_base_binding_policy", "none"},
       {"PRTE_MCA_hwloc_default_binding_policy", "none"},
+      // In a Slurm job too the ranks are of this machine.
+      {"OMPI_MCA_ras", "^slurm"},
+      {"PRTE_MCA_ras", "^slurm"},
   };
   for (const auto& [name, value] : defaults) variables.try_emplace(name, value);
   if (geteuid() == 0)
