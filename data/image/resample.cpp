@@ -70,8 +70,8 @@ Taps make_taps(std::int64_t size_in, float from, float to, std::int64_t size_out
 
 /// out[lane] = sum over k of weights[k] in[k stride + lane], rounded and kept within 8 bits.
 template <std::int64_t kWidth>
-ORCHID_INLINE void weigh_lanes(const std::uint8_t* in, std::int64_t stride,
-                               const std::int32_t* weights, std::int64_t count, std::uint8_t* out) {
+ORCHID_INLINE void weigh(const std::uint8_t* in, std::int64_t stride, const std::int32_t* weights,
+                         std::int64_t count, std::uint8_t* out) {
   std::array<std::int32_t, kWidth> sums;
   sums.fill(1 << (kBits - 1));
   for (std::int64_t k = 0; k < count; ++k)
@@ -81,22 +81,55 @@ ORCHID_INLINE void weigh_lanes(const std::uint8_t* in, std::int64_t stride,
     out[lane] = static_cast<std::uint8_t>(std::clamp(sums[lane] >> kBits, 0, 255));
 }
 
+/// kLanes of them at once.
+ORCHID_FOR_ANY void weigh_lanes(const std::uint8_t* in, std::int64_t stride,
+                                const std::int32_t* weights, std::int64_t count,
+                                std::uint8_t* out) {
+  weigh<kLanes>(in, stride, weights, count, out);
+}
+
+#ifdef ORCHID_FOR_AVX2
+ORCHID_FOR_AVX2 void weigh_lanes(const std::uint8_t* in, std::int64_t stride,
+                                 const std::int32_t* weights, std::int64_t count,
+                                 std::uint8_t* out) {
+  constexpr int kParts = kLanes / 8;
+  __m256i sums[kParts];
+  for (__m256i& part : sums) part = _mm256_set1_epi32(1 << (kBits - 1));
+  for (; count > 0; --count, in += stride, ++weights) {
+    const __m256i weight = _mm256_set1_epi32(*weights);
+#pragma GCC unroll 6
+    for (int i = 0; i < kParts; ++i) {
+      const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(in + 8 * i));
+      const __m256i products = _mm256_mullo_epi32(_mm256_cvtepu8_epi32(bytes), weight);
+      sums[i] = _mm256_add_epi32(sums[i], products);
+    }
+  }
+#pragma GCC unroll 3
+  for (int i = 0; i < kParts; i += 2) {  // packing keeps values within 16 bits, then within 8
+    const __m256i words = _mm256_packs_epi32(_mm256_srai_epi32(sums[i], kBits),
+                                             _mm256_srai_epi32(sums[i + 1], kBits));
+    const __m256i ordered = _mm256_permute4x64_epi64(words, 0xD8);  // it went by halves
+    const __m128i bytes =
+        _mm_packus_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 8 * i), bytes);
+  }
+}
+#endif
+
 /// One row of the pass along columns: `bytes` places, those that go in `stride` apart.
-ORCHID_FAST void weigh_row(const std::uint8_t* in, std::int64_t stride, const std::int32_t* weights,
-                           std::int64_t count, std::uint8_t* out, std::int64_t bytes) {
+void weigh_row(const std::uint8_t* in, std::int64_t stride, const std::int32_t* weights,
+               std::int64_t count, std::uint8_t* out, std::int64_t bytes) {
   std::int64_t at = 0;
-  for (; at + kLanes <= bytes; at += kLanes)
-    weigh_lanes<kLanes>(in + at, stride, weights, count, out + at);
-  for (; at < bytes; ++at) weigh_lanes<1>(in + at, stride, weights, count, out + at);
+  for (; at + kLanes <= bytes; at += kLanes) weigh_lanes(in + at, stride, weights, count, out + at);
+  for (; at < bytes; ++at) weigh<1>(in + at, stride, weights, count, out + at);
 }
 
 /// The pass along rows for kRows of them, which lie in `in` turned: the kRows values of a channel
 /// of a pixel one after another.
-ORCHID_FAST void weigh_turned(const std::uint8_t* in, const Taps& taps, std::int64_t width,
-                              std::uint8_t* out) {
+void weigh_turned(const std::uint8_t* in, const Taps& taps, std::int64_t width, std::uint8_t* out) {
   for (std::int64_t x = 0; x < width; ++x)
-    weigh_lanes<kLanes>(in + kLanes * taps.first[static_cast<std::size_t>(x)], kLanes, taps.of(x),
-                        taps.count[static_cast<std::size_t>(x)], out + kLanes * x);
+    weigh_lanes(in + kLanes * taps.first[static_cast<std::size_t>(x)], kLanes, taps.of(x),
+                taps.count[static_cast<std::size_t>(x)], out + kLanes * x);
 }
 
 using Bytes = std::uint8_t __attribute__((vector_size(16)));

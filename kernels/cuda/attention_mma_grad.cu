@@ -28,8 +28,8 @@ inline __device__ void weigh(float scale, float logsumexp, float dot, float& s, 
 
 /// dy y of the warp's rows g and g + 8, from query l on, in all lanes of a row.
 template <class Tile>
-__device__ void dot_of_rows(const Backward& op, const MmaPlace& place, std::int64_t l,
-                            const RowFactors<Tile>& dy, float (&dot)[2]) {
+__device__ void dot_of_queries(const Backward& op, const MmaPlace& place, std::int64_t l,
+                               const RowFactors<Tile>& dy, float (&dot)[2]) {
   const AttentionShape& n = op.n;
   const int lane = lane_of_warp();
 #pragma unroll
@@ -53,7 +53,7 @@ __device__ void dot_of_rows(const Backward& op, const MmaPlace& place, std::int6
 
 /// A block has kTileRows queries of a head and adds up dq over the keys.
 template <int kHead>
-__global__ void __launch_bounds__(kMmaBlock, kHead <= 64 ? 4 : 2)
+__global__ void __launch_bounds__(kMmaBlock, kHead <= 64 ? 3 : 2)
     attention_mma_grad_q(Backward op) {
   using Tile = MmaTile<kHead>;
   Bf16* const queries = dynamic_shared<Bf16>();
@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(kMmaBlock, kHead <= 64 ? 4 : 2)
   RowSums<Tile> dq[1] = {};
   load_factors<Tile>(queries + own * Tile::kPitch, q[0]);
   load_factors<Tile>(grads + own * Tile::kPitch, dy[0]);
-  dot_of_rows<Tile>(op, place, first + own, dy[0], dot);
+  dot_of_queries<Tile>(op, place, first + own, dy[0], dot);
   for (int turn = 0; keys.kept; turn ^= 1) {
     const KeyTile next = next_keys(n, b, keys.first + kTileRows);
     if (next.kept) copy_keys(next, turn ^ 1);
@@ -158,7 +158,8 @@ __global__ void __launch_bounds__(kMmaBlock, kHead <= 64 ? 3 : 2)
   RowFactors<Tile> k[1], v[1];
   RowSums<Tile> dk[1] = {}, dv[1] = {};
   load_factors<Tile>(keys + own * Tile::kPitch, k[0]);
-  load_factors<Tile>(values + own * Tile::kPitch, v[0]);
+  constexpr bool kKeepValues = kHead <= 64;  // registers allow no more
+  if constexpr (kKeepValues) load_factors<Tile>(values + own * Tile::kPitch, v[0]);
   int turn = 0;
   for (std::int64_t query = 0; kept && query < n.length; query += kTileRows, turn ^= 1) {
     const std::int64_t next = query + kTileRows;
@@ -173,7 +174,10 @@ __global__ void __launch_bounds__(kMmaBlock, kHead <= 64 ? 3 : 2)
       const float* const logsumexp = sums + turn * 2 * kTileRows + g * kGroup;
       Scores s[1], dp[1];
       dot_with_rows<Tile>(k, q, s);
-      dot_with_rows<Tile>(v, q + Tile::kElements, dp);
+      if constexpr (kKeepValues)
+        dot_with_rows<Tile>(v, q + Tile::kElements, dp);
+      else
+        dot_of_rows<Tile>(values + own * Tile::kPitch, q + Tile::kElements, dp[0]);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         const int column = score_column(i / 4) + i % 2;

@@ -83,8 +83,6 @@ AttentionCase attention_case(std::int64_t batch, std::int64_t length, std::int64
       config_for(length, width, inside_encoder(sets), model::AttentionMixerConfig::type);
   const auto& bert = std::get<model::BertConfig>(run.model);
   const auto& mixer = std::get<model::AttentionMixerConfig>(bert.encoder.mixer);
-  ORCHID_CHECK_USAGE(mixer.heads >= 1 && width % mixer.heads == 0,
-                     "--set mixer.heads: expected a divisor of D = ", width, ", got ", mixer.heads);
   return {batch, length, width, mixer.heads};
 }
 

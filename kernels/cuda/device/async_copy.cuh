@@ -23,6 +23,21 @@ inline __device__ void copy_async(void* to, const void* from) {
 #endif
 }
 
+/// The same of 16 bytes if `wanted`; else zeros, and `from` is not read.
+inline __device__ void copy_async_or_zero(void* to, const void* from, bool wanted) {
+#if defined(__CUDACC__)
+  const auto shared = static_cast<unsigned>(__cvta_generic_to_shared(to));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(from),
+               "r"(wanted ? 16 : 0)
+               : "memory");
+#else
+  if (wanted)
+    simt::issue_async_copy(to, from, 16);
+  else
+    *static_cast<uint4*>(to) = make_uint4(0, 0, 0, 0);
+#endif
+}
+
 /// Closes a group: the copies this thread started since the last one.
 inline __device__ void commit_copies() {
 #if defined(__CUDACC__)

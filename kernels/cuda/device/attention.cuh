@@ -8,7 +8,7 @@
 /// in shared memory as float32. The threads of a block are 16 x 16; thread (ty, tx) has rows ty *
 /// kM + i and columns j * 16 + tx of the scores, and the same rows of a sum over columns, in
 /// channels of which it has kPacks packs of kPack. What a row needs of its sums is in 16 lanes of
-/// one warp. Products on tensor cores would take the places of `dot_rows` and `add_rows`.
+/// one warp. What goes over the tensor cores instead is in device/attention_mma.cuh.
 namespace orchid::cuda {
 
 inline constexpr int kAttentionSide = 16, kAttentionBlock = kAttentionSide * kAttentionSide;

@@ -35,10 +35,12 @@ struct MmaPlace {
   int h;
 
   __device__ MmaPlace(const AttentionShape& n, int rows) {
-    const std::int64_t blocks = (n.length + rows - 1) / rows, part = blockIdx.x / blocks;
-    b = part / n.heads;
-    h = static_cast<int>(part % n.heads);
-    first = blockIdx.x % blocks * rows;
+    const auto blocks = static_cast<unsigned>((n.length + rows - 1) / rows);  // fewer than 2^31
+    const auto heads = static_cast<unsigned>(n.heads);
+    const unsigned part = blockIdx.x / blocks;
+    b = part / heads;
+    h = static_cast<int>(part % heads);
+    first = static_cast<std::int64_t>(blockIdx.x % blocks) * rows;
   }
 };
 
@@ -74,17 +76,18 @@ inline __device__ KeyTile next_keys(const AttentionShape& n, std::int64_t b, std
 template <class Tile>
 __device__ void copy_rows(const AttentionShape& n, const AttentionRows<Bf16>& rows,
                           std::uint64_t kept, Bf16* to) {
-  const Bf16* const from = rows.data + n.at(rows.b, rows.first, rows.h, rows.part, rows.parts);
+  constexpr int kStep = kMmaBlock / Tile::kPacks;  // rows that the block copies at a time
+  const int row = static_cast<int>(threadIdx.x) / Tile::kPacks;
+  const int c = static_cast<int>(threadIdx.x) % Tile::kPacks * 8;
   const std::int64_t stride = rows.parts * n.width;
+  const Bf16* from =
+      rows.data + n.at(rows.b, rows.first, rows.h, rows.part, rows.parts) + row * stride + c;
+  to += row * Tile::kPitch + c;
+  kept = c < n.head ? kept >> row : 0;
 #pragma unroll 4
-  for (int i = static_cast<int>(threadIdx.x); i < kTileRows * Tile::kPacks; i += kMmaBlock) {
-    const int row = i / Tile::kPacks, c = i % Tile::kPacks * 8;
-    Bf16* const place = to + row * Tile::kPitch + c;
-    if ((kept >> row & 1) && c < n.head) {
-      copy_async<16>(place, from + row * stride + c);
-    } else {
-      *reinterpret_cast<uint4*>(place) = make_uint4(0, 0, 0, 0);
-    }
+  for (int i = 0; i < kTileRows; i += kStep) {
+    copy_async_or_zero(to + i * Tile::kPitch, from, kept >> i & 1);
+    from += kStep * stride;
   }
 }
 

@@ -20,11 +20,14 @@ inline __device__ int score_column(int j) {
 }
 
 template <class Tile>
-__device__ void load_factors(const Bf16* rows, RowFactors<Tile>& a) {
+__device__ void load_factor(const Bf16* rows, int step, unsigned (&a)[4]) {
   const int lane = lane_of_warp();
+  load_matrices<false>(rows + lane % 16 * Tile::kPitch + step * 16 + lane / 16 * 8, a);
+}
+template <class Tile>
+__device__ void load_factors(const Bf16* rows, RowFactors<Tile>& a) {
 #pragma unroll
-  for (int k = 0; k < Tile::kSteps; ++k)
-    load_matrices<false>(rows + lane % 16 * Tile::kPitch + k * 16 + lane / 16 * 8, a[k]);
+  for (int k = 0; k < Tile::kSteps; ++k) load_factor<Tile>(rows, k, a[k]);
 }
 
 /// s[m] = a[m] times the 16 rows at `rows`, transposed.
@@ -45,6 +48,24 @@ __device__ void dot_with_rows(const RowFactors<Tile> (&a)[kM], const Bf16* rows,
       multiply_add(s[m][0], a[m][k], b[0], b[1]);
       multiply_add(s[m][1], a[m][k], b[2], b[3]);
     }
+  }
+}
+
+/// s = the 16 rows at `left` times those at `rows`, transposed: for who has no registers to keep
+/// the left ones.
+template <class Tile>
+__device__ void dot_of_rows(const Bf16* left, const Bf16* rows, Scores& s) {
+  const int lane = lane_of_warp();
+  const Bf16* const own = rows + (lane % 8 + lane / 16 * 8) * Tile::kPitch + lane / 8 % 2 * 8;
+#pragma unroll
+  for (int i = 0; i < 8; ++i) s[i / 4][i % 4] = 0;
+#pragma unroll
+  for (int k = 0; k < Tile::kSteps; ++k) {
+    unsigned a[4], b[4];
+    load_factor<Tile>(left, k, a);
+    load_matrices<false>(own + k * 16, b);
+    multiply_add(s[0], a, b[0], b[1]);
+    multiply_add(s[1], a, b[2], b[3]);
   }
 }
 

@@ -3,8 +3,7 @@
 #include "kernels/cuda/device/attention.cuh"
 
 /// What a block of attention does with its tiles: loads them, multiplies them on the float units,
-/// stores rows of sums. Products on tensor cores would take the places of `dot_rows` and
-/// `add_rows`.
+/// stores rows of sums.
 namespace orchid::cuda {
 
 /// Which rows of which matrix: those of part `part` of (B, L, parts * D) from position `first` on.
