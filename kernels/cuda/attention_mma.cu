@@ -33,29 +33,35 @@ struct RunningSoftmax {
   float largest[2] = {-FLT_MAX, -FLT_MAX};  // finite: no difference of two infinities
   float total[2] = {};
 
-  /// Scores of 16 x kTileRows become weights. `factor`: what older terms are worth.
+  /// Scores of 16 x kTileRows become weights, in the groups that are `on`. `factor`: what older
+  /// terms are worth.
   template <int kTimes>
-  __device__ void add(float scale, int m, TileScores<kTimes>& s, float (&factor)[2]) {
+  __device__ void add(float scale, const bool (&on)[kGroups], int m, TileScores<kTimes>& s,
+                      float (&factor)[2]) {
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       const float before = __fmul_rn(largest[r], scale);
 #pragma unroll
-      for (int g = 0; g < kGroups; ++g)
+      for (int g = 0; g < kGroups; ++g) {
+        if (!on[g]) continue;
 #pragma unroll
         for (int i = 0; i < 4; ++i) largest[r] = fmaxf(largest[r], s[g][m][i / 2][2 * r + i % 2]);
+      }
       largest[r] = max_of_quad(largest[r]);
       // Rounded as it is now in the weights and as it is `before` in the next tile: they agree.
       const float now = __fmul_rn(largest[r], scale);
       factor[r] = exp2_fast(before - now);
       total[r] *= factor[r];
 #pragma unroll
-      for (int g = 0; g < kGroups; ++g)
+      for (int g = 0; g < kGroups; ++g) {
+        if (!on[g]) continue;
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           float& weight = s[g][m][i / 2][2 * r + i % 2];
           weight = exp2_fast(fmaf(weight, scale, -now));
           total[r] += weight;
         }
+      }
     }
   }
 };
@@ -78,15 +84,18 @@ __device__ void attend(float scale, std::uint64_t kept, const RowFactors<Tile> (
                        const Bf16* k, const Bf16* v, RunningSoftmax (&softmax)[kTimes],
                        RowSums<Tile> (&sums)[kTimes]) {
   TileScores<kTimes> s;
+  bool on[kGroups];  // a key of the group counts
 #pragma unroll
   for (int g = 0; g < kGroups; ++g) {
-    if (kWhole || group_of(kept, g)) dot_with_rows<Tile>(q, k + g * kGroup * Tile::kPitch, s[g]);
+    on[g] = kWhole || group_of(kept, g);
+    if (!on[g]) continue;
+    dot_with_rows<Tile>(q, k + g * kGroup * Tile::kPitch, s[g]);
     if (!kWhole) leave_out(group_of(kept, g), s[g]);
   }
 #pragma unroll
   for (int m = 0; m < kTimes; ++m) {
     float factor[2];
-    softmax[m].template add<kTimes>(scale, m, s, factor);
+    softmax[m].add(scale, on, m, s, factor);
 #pragma unroll
     for (int j = 0; j < Tile::kPacks; ++j)
 #pragma unroll
@@ -94,8 +103,7 @@ __device__ void attend(float scale, std::uint64_t kept, const RowFactors<Tile> (
   }
 #pragma unroll
   for (int g = 0; g < kGroups; ++g)
-    if (kWhole || group_of(kept, g))
-      add_weighted_rows<Tile>(s[g], v + g * kGroup * Tile::kPitch, sums);
+    if (on[g]) add_weighted_rows<Tile>(s[g], v + g * kGroup * Tile::kPitch, sums);
 }
 
 /// Ends 16 rows, of which `count` are within the length, from query l on.
