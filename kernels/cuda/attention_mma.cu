@@ -106,7 +106,7 @@ __device__ void attend(float scale, std::uint64_t kept, const RowFactors<Tile> (
     if (on[g]) add_weighted_rows<Tile>(s[g], v + g * kGroup * Tile::kPitch, sums);
 }
 
-/// Ends 16 rows, of which `count` are within the length, from query l on.
+/// Writes 16 rows, from query l on. The total is 0 where no key counts; NaN stays NaN.
 template <class Tile>
 __device__ void finish(const Forward& op, const MmaPlace& place, std::int64_t l, Bf16* stage,
                        const RunningSoftmax& softmax, const RowSums<Tile>& sums) {
@@ -117,10 +117,10 @@ __device__ void finish(const Forward& op, const MmaPlace& place, std::int64_t l,
   for (int r = 0; r < 2; ++r) {
     const float total = sum_of_quad(softmax.total[r]);
     const std::int64_t row = l + lane / 4 + 8 * r;
-    factor[r] = total > 0 ? 1 / total : 0.0f;
+    factor[r] = total == 0 ? 0.0f : 1 / total;
     if (lane % 4 == 0 && row < n.length)
       op.logsumexp[n.sum_at(place.b, row, place.h)] =
-          total > 0 ? softmax.largest[r] * n.scale + logf(total) : -INFINITY;
+          total == 0 ? -INFINITY : softmax.largest[r] * n.scale + logf(total);
   }
   write_rows<Tile>(sums, factor, n.head, n.length - l, stage,
                    op.y + n.at(place.b, l, place.h, 0, 1), n.width);

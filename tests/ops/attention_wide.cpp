@@ -72,6 +72,32 @@ TEST_CASE("attention of wide heads takes large scores, and large ones of no key"
   check_attention(n, Masking::tiles, qkv, 16384);
 }
 
+TEST_CASE("attention of a query that is no number is none, and of others what it was",
+          "[ops][attention]") {
+  const Extents n{1, 70, 64, 2};
+  const Array qkv = random_array(3 * n.count(), 1);
+  const std::size_t spoiled_row = 67, width = 64;
+  for_each_precision([&](Context& ctx, DType, Tolerance) {
+    const auto forward = [&](const Array& from) {
+      const Tensor input = upload(ctx, from, n.input());
+      Tensor y = poisoned(ctx, n.output()), sums = poisoned_f(ctx, n.sums());
+      run(ctx,
+          ops::Attention{.qkv = input, .mask = {}, .y = y, .logsumexp = sums, .heads = n.heads});
+      return download(y);
+    };
+    Array broken = qkv;
+    broken[spoiled_row * 3 * width] = NAN;  // in the first head
+    const Array got = forward(broken), sound = forward(qkv);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      INFO("element " << i);
+      if (i / width == spoiled_row && i % width < width / 2)
+        REQUIRE(std::isnan(got[i]));
+      else
+        REQUIRE(got[i] == sound[i]);
+    }
+  });
+}
+
 TEST_CASE("attention in bf16 gives the same bits every time", "[ops][attention]") {
   if (!built_with_cuda()) return;
   const Extents n{2, 150, 128, 2};
