@@ -22,7 +22,7 @@ template <>
 struct EnumNames<ops::TransformMethod> {
   using M = ops::TransformMethod;
   static constexpr EnumName<M> values[] = {
-      {M::automatic, "auto"}, {M::fft, "fft"}, {M::product, "product"}};
+      {M::automatic, "auto"}, {M::fft, "fft"}, {M::product, "product"}, {M::fused, "fused"}};
 };
 
 template <>

@@ -64,7 +64,7 @@ void add_check_golden(CLI::App& app, Action& action) {
   verb->add_option("--precision", options->precision, "float32 | float64 (CPU) | bf16 (GPU)")
       ->check(CLI::IsMember({"float32", "float64", "bf16"}));
   verb->add_option("--transforms", options->transforms,
-                   "cosine transforms on a GPU: auto | fft | product")
+                   "cosine transforms on a GPU: auto | fft | product | fused")
       ->check(CLI::IsMember({"auto", "fft", "product"}));
   verb->add_flag("--json", options->json, "print JSON");
   verb->footer(

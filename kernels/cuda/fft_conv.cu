@@ -101,7 +101,8 @@ void convolve(Context& ctx, const FftConv& op) {
 void FftConv::cuda(Context& ctx) const {
   if (!(chained && y->dtype() == DType::bf16) &&
       transforms_by_product(ctx, kind, length, y->dtype()))
-    return convolve_by_products(ctx, *this);
+    return takes_tiles(ctx, *this) ? convolve_in_tiles(ctx, *this)
+                                   : convolve_by_products(ctx, *this);
   dispatch_cuda_float(y->dtype(), [&](auto zero) {
     using T = decltype(zero);
     if (short_weight.defined()) return convolve<T, true>(ctx, *this);

@@ -219,7 +219,8 @@ struct Gradient {
 void FftConvGrad::cuda(Context& ctx) const {
   if (!(chained && dy->dtype() == DType::bf16) &&
       transforms_by_product(ctx, kind, length, dy->dtype()))
-    return convolve_grad_by_products(ctx, *this);
+    return takes_tiles(ctx, *this) ? convolve_grad_in_tiles(ctx, *this)
+                                   : convolve_grad_by_products(ctx, *this);
   const Shape& shape = dy->shape();
   const SampleChunks chunks(ctx, shape[0], shape[2] * (length + 4 * (length / 2 + 1)) * 4);
   dispatch_cuda_float(dy->dtype(), [&](auto zero) {

@@ -40,8 +40,9 @@ struct TransformScratch {
 };
 
 /// How a GPU does cosine transforms: by Fourier transforms, or by products with the matrix of
-/// cosines. `automatic`: products up to a length.
-enum class TransformMethod { automatic, fft, product };
+/// cosines; `fused`: by products, and a convolution in bf16 of up to kFusedLength positions in one
+/// kernel. `automatic`: fused up to a length.
+enum class TransformMethod { automatic, fft, product, fused };
 
 /// That of a context: ctx.state<TransformChoice>().
 struct TransformChoice {
@@ -56,6 +57,9 @@ inline constexpr std::int64_t kProductLength = 512;
 inline constexpr std::int64_t kExactProductLength = 128;
 /// No longer ones by `product` either: their matrix would be larger than the signals.
 inline constexpr std::int64_t kMostProductLength = 4096;
+/// The longest signals whose convolution is one kernel, with half the matrix of cosines and all
+/// operands of some channels in the shared memory of a block; on small GPUs they do not fit.
+inline constexpr std::int64_t kFusedLength = 256;
 
 /// Work of one real transform of length N for `signals` signals: half of 5 N log2 N each.
 inline double transform_flops(double signals, std::int64_t length) {

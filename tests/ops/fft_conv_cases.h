@@ -16,6 +16,8 @@ struct Parts {
   bool gates = true, h = true, zero_phase = false, skip = true, add = true;
   std::int64_t short_taps = 0;
   bool short_bias = true;
+  /// In bf16 as one kernel on a GPU, and no other way: rows have a multiple of 8 columns.
+  bool fused = false;
 };
 
 /// A reference with seeded inputs; what is left out has the value that leaves it without effect.
@@ -83,9 +85,16 @@ inline Array short_convolution(const Array& p, const Shape& shape, std::int64_t 
 constexpr Tolerance kBf16Products{1.4e-2};
 
 /// Calls body(ctx, tolerance, tolerance of spectra and parameters) in every precision, and for
-/// cosine kinds by Fourier transforms and by products.
+/// cosine kinds by Fourier transforms and by products; or `fused` alone.
 template <class Body>
-void for_each_method(TransformKind kind, const Body& body) {
+void for_each_method(TransformKind kind, bool fused, const Body& body) {
+  if (fused) {
+    Context& ctx = test_context(DType::bf16);
+    ctx.state<ops::TransformChoice>().method = ops::TransformMethod::fused;
+    body(ctx, kBf16Products, kBf16Products);
+    ctx.state<ops::TransformChoice>().method = ops::TransformMethod::automatic;
+    return;
+  }
   for_each_precision([&](Context& ctx, DType dtype, Tolerance tolerance) {
     const bool bf16 = dtype == DType::bf16;
     auto& method = ctx.state<ops::TransformChoice>().method;
@@ -105,10 +114,13 @@ inline void check_case(TransformKind kind, const Shape& signal, std::int64_t len
   INFO(ops::name_of(kind) << " " << signal << " N=" << length << " gates=" << parts.gates << " h="
                           << parts.h << " zero_phase=" << parts.zero_phase << " skip=" << parts.skip
                           << " add=" << parts.add << " short_taps=" << parts.short_taps
-                          << " short_bias=" << parts.short_bias);
+                          << " short_bias=" << parts.short_bias << " fused=" << parts.fused);
   reference::FftConv r = make_case(kind, signal, length, parts);
   // Of even widths, some rows are of even width too.
-  const std::int64_t width = signal[2], wide = 3 * width + (width % 4 == 0 ? 2 : 1),
+  const std::int64_t width = signal[2],
+                     wide = 3 * width + (parts.fused      ? 8
+                                         : width % 4 == 0 ? 2
+                                                          : 1),
                      bins = ops::spectrum_bins(kind, length),
                      channels = ops::spectrum_channels(kind, width);
   const Shape all{signal[0], signal[1], wide};
@@ -132,7 +144,7 @@ inline void check_case(TransformKind kind, const Shape& signal, std::int64_t len
   const Array g = random_array(signal.count(), 8);
   const reference::FftConv::Gradients expected = r.backward(g);
 
-  for_each_method(kind, [&](Context& ctx, Tolerance tolerance, Tolerance of_spectra) {
+  for_each_method(kind, parts.fused, [&](Context& ctx, Tolerance tolerance, Tolerance of_spectra) {
     const Tensor projected = upload(ctx, columns, all), none;
     const Tensor gates = parts.gates ? projected : none;
     const Tensor h0 = upload_f(ctx, r.h0, {bins, channels});

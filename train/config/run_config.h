@@ -55,7 +55,8 @@ struct RunConfig {
     field("tf32", self.tf32, "on a GPU, products of float32 may round their operands to tf32");
     field("transforms", self.transforms,
           "on a GPU, how cosine transforms are done: fft | product (of at most 4096 positions) | "
-          "auto, which takes products for short sequences");
+          "fused (product; a convolution in bf16 of at most 256 positions in one kernel) | auto, "
+          "which takes fused for short sequences");
     field("model", self.model, "the network; chosen by model.type");
     field("task", self.task, "what it learns; chosen by task.type");
     field("data", self.data, "what it learns from; chosen by data.type");

@@ -25,10 +25,11 @@ struct KernelSpectrum {
 struct BatchParts {
   std::int64_t samples, per_part, parts;
 
-  BatchParts(std::int64_t all_samples, std::int64_t tiles) : samples(all_samples) {
-    constexpr std::int64_t kBlocksWanted = 2048, kMostParts = 32;
+  BatchParts(std::int64_t all_samples, std::int64_t tiles, std::int64_t most_parts = 32)
+      : samples(all_samples) {
+    constexpr std::int64_t kBlocksWanted = 2048;
     parts = (kBlocksWanted + tiles - 1) / tiles;
-    parts = parts < kMostParts ? parts : kMostParts;
+    parts = parts < most_parts ? parts : most_parts;
     parts = parts < samples ? parts : samples;
     per_part = (samples + parts - 1) / parts;
     parts = (samples + per_part - 1) / per_part;

@@ -9,4 +9,12 @@ namespace orchid::ops {
 void convolve_by_products(Context&, const FftConv&);
 void convolve_grad_by_products(Context&, const FftConvGrad&);
 
+/// The same where fuses_convolutions and takes_tiles, that is where all operands allow accesses of
+/// 16 bytes and fit into shared memory: conv_in_tiles.cu and conv_in_tiles_grad.cu. Nothing in
+/// between leaves a block.
+bool takes_tiles(Context&, const FftConv&);
+bool takes_tiles(Context&, const FftConvGrad&);
+void convolve_in_tiles(Context&, const FftConv&);
+void convolve_grad_in_tiles(Context&, const FftConvGrad&);
+
 }  // namespace orchid::ops

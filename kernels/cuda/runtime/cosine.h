@@ -10,6 +10,9 @@ namespace orchid::cuda {
 /// Whether a transform whose operands are of this type is done so, by ctx.state<TransformChoice>().
 bool transforms_by_product(Context&, ops::TransformKind, std::int64_t length, DType operands);
 
+/// Whether, where that is so, a convolution of signals of this type is one kernel.
+bool fuses_convolutions(Context&, std::int64_t length, DType signals);
+
 /// Factors of row 0 and of the others of a matrix of cosines.
 struct CosineScales {
   double first = 1, rest = 1;
@@ -29,5 +32,10 @@ struct CosineProduct {
 };
 
 void multiply(Context&, const char* op, const CosineProduct&);
+
+/// cos(pi f (2n + 1) / 2N) in bf16 for n < (N + 1) / 2, even f and odd f apart: (2, rows, rows)
+/// with zeros behind; rows >= (N + 1) / 2 is the same in every call with that N. Kept with the
+/// context.
+const Tensor& folded_cosines(Context&, std::int64_t length, std::int64_t rows);
 
 }  // namespace orchid::cuda
