@@ -60,7 +60,7 @@ void MicroStep::run_recorded(TaskBatch batch, std::uint64_t number) {
   } else {
     const auto from = batch.tensors(), to = home.tensors();
     for (std::size_t i = 0; i < from.size(); ++i)
-      if (from[i]->defined()) copy(*from[i], *to[i]);
+      if (from[i]->defined()) upload(*from[i], *to[i]);
   }
   set_values(number_, {static_cast<double>(number)});
   const auto work = [&] { compute(home, model::Tape(seed_, number_)); };

@@ -61,6 +61,11 @@ ORCHID_CUDA_PART std::unique_ptr<RecordedWork> record_cuda_work(Context&,
 /// Milliseconds of device time, by its own clock, that the work queued by `body` took.
 ORCHID_CUDA_PART double time_cuda_work(Context&, const std::function<void()>& body);
 
+/// Milliseconds of `count` runs of `body` in a row, each from the end of the one before to its own:
+/// the device never waits for the host to have seen a result, who is at most two runs ahead.
+ORCHID_CUDA_PART std::vector<double> time_cuda_queue(Context&, const std::function<void()>& body,
+                                                     std::size_t count);
+
 /// Brackets an op for profilers (an NVTX range); `end` reports errors of the launch, and with a
 /// trace waits, so that the time is the op's.
 ORCHID_CUDA_PART void begin_cuda_op(Context&, const char* name);

@@ -22,6 +22,11 @@ class Memory {
   virtual std::size_t peak() const = 0;
 
   virtual void copy_from_host(void* to, const void* host, std::size_t bytes) = 0;
+  /// The same for what comes anew with each step: goes on while earlier work is computed, at the
+  /// price of room for two of the largest.
+  virtual void upload(void* to, const void* host, std::size_t bytes) {
+    copy_from_host(to, host, bytes);
+  }
   virtual void copy_to_host(void* host, const void* from, std::size_t bytes) = 0;
   /// Both within this memory.
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;

@@ -43,9 +43,17 @@ void* Tensor::pointer(DType wanted) const {
   return static_cast<char*>(buffer_->data()) + static_cast<std::size_t>(offset_) * size_of(dtype_);
 }
 
-void copy(const Tensor& from, Tensor& to) {
-  ORCHID_CHECK(from.dtype() == to.dtype() && from.count() == to.count(), "copy: ", from.shape(),
+namespace {
+
+void check_alike(const char* name, const Tensor& from, const Tensor& to) {
+  ORCHID_CHECK(from.dtype() == to.dtype() && from.count() == to.count(), name, ": ", from.shape(),
                " ", name_of(from.dtype()), " to ", to.shape(), " ", name_of(to.dtype()));
+}
+
+}  // namespace
+
+void copy(const Tensor& from, Tensor& to) {
+  check_alike("copy", from, to);
   const std::size_t bytes = from.bytes();
   const bool from_host = from.device().type == DeviceType::cpu;
   const bool to_host = to.device().type == DeviceType::cpu;
@@ -57,6 +65,12 @@ void copy(const Tensor& from, Tensor& to) {
     ORCHID_CHECK(from.device() == to.device(), "copy: from ", from.device(), " to ", to.device());
     to.memory()->copy(to.raw(), from.raw(), bytes);
   }
+}
+
+void upload(const Tensor& from, Tensor& to) {
+  check_alike("upload", from, to);
+  ORCHID_CHECK(from.device().type == DeviceType::cpu, "upload: from ", from.device());
+  to.memory()->upload(to.raw(), from.raw(), from.bytes());
 }
 
 Tensor to_memory(const Tensor& tensor, const std::shared_ptr<Memory>& memory) {

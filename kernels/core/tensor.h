@@ -54,6 +54,9 @@ class Tensor {
 /// Copies the elements of `from` into `to`, of the same type and count, on any devices.
 void copy(const Tensor& from, Tensor& to);
 
+/// copy() from host memory to any device, by Memory::upload: of what comes anew with each step.
+void upload(const Tensor& from, Tensor& to);
+
 /// The same elements in `memory`: the tensor itself where it lies there, else a copy.
 Tensor to_memory(const Tensor&, const std::shared_ptr<Memory>& memory);
 

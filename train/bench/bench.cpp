@@ -24,6 +24,12 @@ double percentile(const std::vector<double>& sorted, double fraction) {
   return sorted[static_cast<std::size_t>(position + 0.5)];
 }
 
+Timing timing_of(std::vector<double> times) {
+  std::sort(times.begin(), times.end());
+  return {percentile(times, 0.5), percentile(times, 0.1), percentile(times, 0.9),
+          static_cast<int>(times.size())};
+}
+
 /// Uniform in [-1, 1); what is longer than a million repeats the first million.
 Tensor random_tensor(Context& ctx, const Shape& shape, std::uint64_t item) {
   constexpr std::int64_t kDistinct = 1 << 20;
@@ -111,9 +117,14 @@ Timing time_work(Context& ctx, const std::function<void()>& work, double seconds
     work();
     times.push_back(now_ms() - start);
   }
-  std::sort(times.begin(), times.end());
-  return {percentile(times, 0.5), percentile(times, 0.1), percentile(times, 0.9),
-          static_cast<int>(times.size())};
+  return timing_of(times);
+}
+
+Timing time_steps(Context& ctx, const std::function<void()>& step) {
+  if (!on_gpu(ctx)) return time_work(ctx, step);
+  constexpr std::size_t kWarmUp = 20, kSteps = 50;
+  time_cuda_queue(ctx, step, kWarmUp);
+  return timing_of(time_cuda_queue(ctx, step, kSteps));
 }
 
 BenchResult bench_orchid(Context& ctx, const BenchCase& bench) {

@@ -21,6 +21,10 @@ struct Timing {
 /// most 1000). On a GPU the device's clock counts, and its caches are swept before each repeat.
 Timing time_work(Context&, const std::function<void()>& work, double seconds = 1.5);
 
+/// The same for steps that follow each other as in training: a GPU has the next before it is done
+/// with one, and its caches are as the one before left them.
+Timing time_steps(Context&, const std::function<void()>& step);
+
 /// Share of one op in a case's time.
 struct OpShare {
   std::string op;

@@ -106,7 +106,7 @@ StepResult bench_step(const std::string& file, const std::vector<std::string>& s
   };
   const bool record = result.device != "cpu" && config.cuda_graphs == CudaGraphs::automatic;
   MicroStep fast(ctx, *network, *task, config.seed, record);
-  result.step = time_work(ctx, [&] { step_with(fast); });
+  result.step = time_steps(ctx, [&] { step_with(fast); });
   result.peak_bytes = peak_bytes(ctx);
   result.tokens_per_s =
       static_cast<double>(result.batch * result.length) / result.step.median_ms * 1e3;

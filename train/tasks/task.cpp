@@ -31,7 +31,12 @@ std::unique_ptr<Task> make_task(const TaskConfig& config) {
 
 TaskBatch to_device(const Context& ctx, const TaskBatch& batch) {
   TaskBatch result = batch;
-  for (Tensor* tensor : result.tensors()) *tensor = to_memory(*tensor, ctx.memory());
+  for (Tensor* tensor : result.tensors()) {
+    if (!tensor->defined() || tensor->device() == ctx.device()) continue;
+    const Tensor there = *tensor;
+    *tensor = Tensor::empty(there.shape(), there.dtype(), ctx.memory());
+    upload(there, *tensor);
+  }
   return result;
 }
 

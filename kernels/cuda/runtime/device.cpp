@@ -39,6 +39,33 @@ CudaDevices find_now() {
   return found;
 }
 
+/// Times on a stream.
+class Marks {
+ public:
+  explicit Marks(std::size_t count) : events_(count) {
+    for (cudaEvent_t& event : events_) ORCHID_CUDA_CHECK(cudaEventCreate(&event));
+  }
+  ~Marks() {
+    for (const cudaEvent_t event : events_) static_cast<void>(cudaEventDestroy(event));
+  }
+  Marks(const Marks&) = delete;
+  Marks& operator=(const Marks&) = delete;
+
+  void set(std::size_t i, cudaStream_t stream) {
+    ORCHID_CUDA_CHECK(cudaEventRecord(events_[i], stream));
+  }
+  void wait(std::size_t i) { ORCHID_CUDA_CHECK(cudaEventSynchronize(events_[i])); }
+  /// From mark i to the next, in milliseconds.
+  double after(std::size_t i) const {
+    float milliseconds = 0;
+    ORCHID_CUDA_CHECK(cudaEventElapsedTime(&milliseconds, events_[i], events_[i + 1]));
+    return milliseconds;
+  }
+
+ private:
+  std::vector<cudaEvent_t> events_;
+};
+
 }  // namespace
 
 CudaDevices find_cuda_devices() {
@@ -47,17 +74,23 @@ CudaDevices find_cuda_devices() {
 }
 
 double time_cuda_work(Context& ctx, const std::function<void()>& body) {
+  return time_cuda_queue(ctx, body, 1).front();
+}
+
+std::vector<double> time_cuda_queue(Context& ctx, const std::function<void()>& body,
+                                    std::size_t count) {
   const cudaStream_t stream = static_cast<cuda::CudaMemory&>(*ctx.memory()).stream();
-  cudaEvent_t events[2];
-  for (cudaEvent_t& event : events) ORCHID_CUDA_CHECK(cudaEventCreate(&event));
-  ORCHID_CUDA_CHECK(cudaEventRecord(events[0], stream));
-  body();
-  ORCHID_CUDA_CHECK(cudaEventRecord(events[1], stream));
-  ORCHID_CUDA_CHECK(cudaEventSynchronize(events[1]));
-  float milliseconds = 0;
-  ORCHID_CUDA_CHECK(cudaEventElapsedTime(&milliseconds, events[0], events[1]));
-  for (const cudaEvent_t event : events) ORCHID_CUDA_CHECK(cudaEventDestroy(event));
-  return milliseconds;
+  Marks marks(count + 1);
+  marks.set(0, stream);
+  for (std::size_t i = 1; i <= count; ++i) {
+    body();
+    marks.set(i, stream);
+    if (i > 2) marks.wait(i - 2);
+  }
+  marks.wait(count);
+  std::vector<double> times;
+  for (std::size_t i = 0; i < count; ++i) times.push_back(marks.after(i));
+  return times;
 }
 
 void begin_cuda_op(Context&, const char* name) {

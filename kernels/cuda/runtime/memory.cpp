@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "kernels/core/cuda_part.h"
 #include "kernels/core/error.h"
@@ -12,7 +11,8 @@ namespace orchid::cuda {
 namespace {
 
 constexpr std::size_t kAlignment = 512;
-constexpr std::size_t kStageBytes = std::size_t{4} << 20;
+/// Uploads from here on have a lane of their own; smaller ones are through before it is set up.
+constexpr std::size_t kLaneBytes = std::size_t{1} << 20;
 
 /// Rounds up to one of eight sizes per power of two: at most 12.5 % of a block is unused.
 std::size_t size_class(std::size_t bytes) {
@@ -57,11 +57,7 @@ CudaMemory::CudaMemory(int index) : index_(index) {
 
 CudaMemory::~CudaMemory() {
   static_cast<void>(cudaStreamSynchronize(stream_));
-  for (const Stage& stage : stages_) {
-    if (!stage.pinned) continue;
-    static_cast<void>(cudaEventDestroy(stage.done));
-    static_cast<void>(cudaFreeHost(stage.pinned));
-  }
+  lane_.reset();
   static_cast<void>(cudaStreamDestroy(stream_));
 }
 
@@ -117,21 +113,13 @@ std::size_t CudaMemory::peak() const {
 }
 
 void CudaMemory::copy_from_host(void* to, const void* host, std::size_t bytes) {
-  for (std::size_t at = 0; at < bytes; at += kStageBytes) {
-    Stage& stage = stages_[next_stage_];
-    next_stage_ = (next_stage_ + 1) % stages_.size();
-    if (stage.pinned) {
-      ORCHID_CUDA_CHECK(cudaEventSynchronize(stage.done));
-    } else {
-      ORCHID_CUDA_CHECK(cudaMallocHost(&stage.pinned, kStageBytes));
-      ORCHID_CUDA_CHECK(cudaEventCreateWithFlags(&stage.done, cudaEventDisableTiming));
-    }
-    const std::size_t part = std::min(kStageBytes, bytes - at);
-    std::memcpy(stage.pinned, static_cast<const char*>(host) + at, part);
-    ORCHID_CUDA_CHECK(cudaMemcpyAsync(static_cast<char*>(to) + at, stage.pinned, part,
-                                      cudaMemcpyHostToDevice, stream_));
-    ORCHID_CUDA_CHECK(cudaEventRecord(stage.done, stream_));
-  }
+  staged_.copy(stream_, to, host, bytes);
+}
+
+void CudaMemory::upload(void* to, const void* host, std::size_t bytes) {
+  if (bytes < kLaneBytes) return copy_from_host(to, host, bytes);
+  if (!lane_) lane_.emplace();
+  lane_->copy(*this, stream_, to, host, bytes);
 }
 
 void CudaMemory::copy_to_host(void* host, const void* from, std::size_t bytes) {

@@ -1,14 +1,15 @@
 #pragma once
 
-#include <array>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include <cuda_runtime_api.h>
 
 #include "kernels/core/memory.h"
+#include "kernels/cuda/runtime/upload.h"
 
 namespace orchid::cuda {
 
@@ -45,6 +46,7 @@ class CudaMemory final : public Memory {
   std::size_t peak() const override;
   /// Returns as soon as the bytes are staged in pinned memory; does not wait for the device.
   void copy_from_host(void* to, const void* host, std::size_t bytes) override;
+  void upload(void* to, const void* host, std::size_t bytes) override;
   void copy_to_host(void* host, const void* from, std::size_t bytes) override;
   void copy(void* to, const void* from, std::size_t bytes) override;
   void zero(void* to, std::size_t bytes) override;
@@ -57,12 +59,6 @@ class CudaMemory final : public Memory {
   void end_private();
 
  private:
-  /// Pinned memory that a copy to the device is on its way from.
-  struct Stage {
-    void* pinned = nullptr;
-    cudaEvent_t done = nullptr;
-  };
-
   int index_;
   cudaStream_t stream_ = nullptr;
   mutable std::mutex mutex_;
@@ -72,8 +68,8 @@ class CudaMemory final : public Memory {
   std::map<void*, BlockPool*> home_;  ///< of the blocks handed out
   std::size_t in_use_ = 0;
   std::size_t peak_ = 0;
-  std::array<Stage, 4> stages_;
-  std::size_t next_stage_ = 0;
+  StagedCopy staged_;
+  std::optional<UploadLane> lane_;  ///< from the first large upload on
 };
 
 }  // namespace orchid::cuda
