@@ -91,13 +91,14 @@ def golden_of_method(suite, method, precision):
 
 
 def bench_transforms(suite):
-    """Cosine transforms by FFT and by products, by turns on one machine."""
+    """Cosine transforms by FFT, by products, and convolutions as one kernel, by turns on one machine."""
+    methods = ("fft", "product", "fused")
     precision = "float32" if suite.rehearse else "bf16"
     shapes = TINY if suite.rehearse else [BERT[0], VIT[0], VIT[2], (128, 256, 768)]
-    golden = {method: golden_of_method(suite, method, precision) for method in ("fft", "product")}
+    golden = {method: golden_of_method(suite, method, precision) for method in methods}
     rows = []
     for shape in shapes:
-        for method in ("fft", "product"):
+        for method in methods:
             if suite.left() < 5:
                 suite.note(f"not reached: {shown(shape)} {method}")
                 continue

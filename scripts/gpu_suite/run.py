@@ -30,7 +30,7 @@ STAGES = {
     "sanitize": (checks.sanitize, 540, "compute-sanitizer: memcheck, racecheck, synccheck"),
     "bench-op": (benches.bench_op, 540, "the operator over the shapes of BERT, ViT, CIFAR, long"),
     "bench-transforms": (benches.bench_transforms, 90,
-                         "cosine transforms by FFT and by products, per shape"),
+                         "cosine transforms by FFT, by products and fused, per shape"),
     "bench-attention": (benches.bench_attention, 90, "softmax attention alone, bf16 and float32"),
     "bench-step": (benches.bench_step, 300, "training steps of the base model, rising batches"),
     "bench-vit": (benches.bench_vit, 120, "training steps of the image classifiers"),
