@@ -98,12 +98,14 @@ __global__ void __launch_bounds__(kThreads, kThreads > 128 ? 1 : 2)
     SideWords words[2];
 #pragma unroll
     for (int side = 0; side < 2; ++side) {
+      PackValues fixed;  // on their way during the product
+      load_fixed(s, place, side, kernel.h ? kernel.h0 : nullptr, fixed);
       SideSums sums = {};
       multiply_cosines<false>(s, at, side, memory.matrix, tile, sums);
 #pragma unroll
       for (int pack = 0; pack < kSidePacks; ++pack) {
         float h[4];
-        load_kernel(s, place, side, pack, bins, kernel.h ? kernel.h0 : nullptr, own, h);
+        load_kernel(s, side, pack, place.scale(bins, side, pack), fixed, own, h);
 #pragma unroll
         for (int v = 0; v < 4; ++v) h[v] *= pack_value(sums, pack, v);
         words[side][pack] = FourChannels(h);

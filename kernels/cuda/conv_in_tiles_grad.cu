@@ -17,11 +17,9 @@ struct KernelGrads {
   bool add;
 };
 
-using PackSums = float[2][kSidePacks][4];
-
 /// The sums of a part.
-__device__ void store_sums(const CosineTiles& s, const BinPlace& place, PackSums& sums, float* to,
-                           bool add) {
+__device__ void store_sums(const CosineTiles& s, const BinPlace& place, const PackValues (&sums)[2],
+                           float* to, bool add) {
 #pragma unroll
   for (int side = 0; side < 2; ++side)
 #pragma unroll
@@ -162,7 +160,7 @@ __global__ void __launch_bounds__(kThreads, kThreads > 128 ? 1 : 2)
   commit_copies();
   memory.clear(s, signals.count);
   if constexpr (kShort) put_all_taps(s, at, o.x, o.gate_in, o.gate_out, memory.taps);
-  PackSums sums = {};
+  PackValues sums[2] = {};
   float skip_sums[4] = {};
 #pragma unroll 1
   for (; b < last; ++b) {
@@ -170,6 +168,7 @@ __global__ void __launch_bounds__(kThreads, kThreads > 128 ? 1 : 2)
     __syncthreads();
     copy_signal(s, at, o.x.columns, b, signal(0));
     if (o.gate_in) copy_signal(s, at, o.gate_in.columns, b, signal(signals.gate_in));
+    commit_copies();
     if (kernel.h) copy_kernel(s, place, kernel.h + b * bins.size, own);
     commit_copies();
     if (o.dgate_out) store_gate(s, lane, o.dgate_out, b, dy, c);
@@ -182,7 +181,7 @@ __global__ void __launch_bounds__(kThreads, kThreads > 128 ? 1 : 2)
 #pragma unroll
     for (int side = 0; side < 2; ++side)
       multiply_cosines<false>(s, at, side, memory.matrix, tile, dc_bins[side]);
-    wait_copies<1>();  // for x, gate_in and h
+    wait_copies<2>();  // for x and gate_in
     __syncthreads();
     LaneValues u[2] = {};
     fold_signal(s, lane, x, gate_in, tile, u);
@@ -190,13 +189,16 @@ __global__ void __launch_bounds__(kThreads, kThreads > 128 ? 1 : 2)
     SideWords words[2];
 #pragma unroll
     for (int side = 0; side < 2; ++side) {
+      PackValues fixed;  // on their way during the product
+      load_fixed(s, place, side, kernel.h ? kernel.h0 : nullptr, fixed);
       SideSums u_bins = {};
       multiply_cosines<false>(s, at, side, memory.matrix, tile, u_bins);
+      wait_copies<1>();  // for h
 #pragma unroll
       for (int pack = 0; pack < kSidePacks; ++pack) {
         const float scale = place.scale(bins, side, pack);
         float h[4], dh[4];
-        load_kernel(s, place, side, pack, bins, kernel.h ? kernel.h0 : nullptr, own, h);
+        load_kernel(s, side, pack, scale, fixed, own, h);
 #pragma unroll
         for (int v = 0; v < 4; ++v) {
           const float g = pack_value(dc_bins[side], pack, v);

@@ -67,8 +67,8 @@ struct CosineTiles {
     return shared(signals) <= static_cast<std::size_t>(most);
   }
   int tiles() const { return (channels + kTileChannels - 1) / kTileChannels; }
-  /// Enough blocks for the last of them to matter little.
-  BatchParts parts(std::int64_t samples) const { return BatchParts(samples, tiles(), samples); }
+  /// About 1024 blocks: the last matter little, and so does what each does once.
+  BatchParts parts(std::int64_t samples) const { return BatchParts(samples, 2 * tiles(), samples); }
   LaunchConfig config(const Context& ctx, const char* name, const BatchParts& p,
                       int signals) const {
     return {.grid = dim3(static_cast<unsigned>(tiles()), static_cast<unsigned>(p.parts)),

@@ -92,17 +92,25 @@ inline __device__ void copy_kernel(const CosineTiles& s, const BinPlace& place, 
                          kernel + place.offset(s, side, pack), place.inside(s, side, pack));
 }
 
-/// scale s_f^2 times the kernel: `own` and, where not null, `fixed` (N, D).
-inline __device__ void load_kernel(const CosineTiles& s, const BinPlace& place, int side, int pack,
-                                   const BinRows& bins, const float* fixed, const float4* own,
-                                   float (&h)[4]) {
-  const float scale = place.scale(bins, side, pack);
-  float more[4] = {};
-  load(reinterpret_cast<const float*>(own + (side * kSidePacks + pack) * s.threads()), h);
-  if (fixed && place.inside(s, side, pack))
-    load(fixed + place.first + place.offset(s, side, pack), more);
+/// The packs of a side that all samples share, (N, D); zeros where there are none.
+using PackValues = float[kSidePacks][4];
+inline __device__ void load_fixed(const CosineTiles& s, const BinPlace& place, int side,
+                                  const float* fixed, PackValues& to) {
 #pragma unroll
-  for (int v = 0; v < 4; ++v) h[v] = scale * (h[v] + more[v]);
+  for (int pack = 0; pack < kSidePacks; ++pack) {
+#pragma unroll
+    for (int v = 0; v < 4; ++v) to[pack][v] = 0;
+    if (fixed && place.inside(s, side, pack))
+      load(fixed + place.first + place.offset(s, side, pack), to[pack]);
+  }
+}
+
+/// scale s_f^2 times the kernel, `fixed` and a thread's own.
+inline __device__ void load_kernel(const CosineTiles& s, int side, int pack, float scale,
+                                   const PackValues& fixed, const float4* own, float (&h)[4]) {
+  load(reinterpret_cast<const float*>(own + (side * kSidePacks + pack) * s.threads()), h);
+#pragma unroll
+  for (int v = 0; v < 4; ++v) h[v] = scale * (h[v] + fixed[pack][v]);
 }
 
 }  // namespace orchid::cuda
