@@ -61,6 +61,75 @@ __global__ void __launch_bounds__(kMostRowThreads, 1)
   }
 }
 
+/// Rows of a run that are normalised between two pairs of barriers.
+constexpr int kRows = 4;
+
+template <class Rows, class Pack, int kThreads>
+__global__ void __launch_bounds__(kThreads, kThreads < kMostRunThreads ? 3 : 1)
+    conv_norm_runs(Layer<Rows> layer, Norm norm, Runs runs) {
+  constexpr int N = Pack::kSize;
+  ORCHID_SHARED(float4, parts, [2][kThreads / kWarp]);
+  const RunThread<Pack> at(layer.outputs());
+  const Run run = runs.get(at.run, at.inside, 1);
+  const RowRing<Rows, Pack, kRows> x(layer.source, at, run, dynamic_shared<unsigned char>());
+  const RunConv<Rows, Pack> conv(layer, at.co);
+  float z[kRows + 2][Rows::kParts * Pack::V];
+#pragma unroll
+  for (int i = 0; i < kAhead; ++i) {
+    x.start(run, 1 + i * kRows, i);
+    commit_copies();
+  }
+  x.load_row(run, -1, z[0]);
+  x.load_row(run, 0, z[1]);
+  float gamma[N], beta[N];
+  load(norm.gamma + at.co, gamma);
+  load(norm.beta + at.co, beta);
+  float* const y = norm.y + run.row * layer.outputs();
+  const float of_sums = 1 / static_cast<float>(layer.outputs()), of_pack = at.inside ? 1 : 0;
+#pragma unroll 1
+  for (int position = 0, i = 0; position < runs.run; position += kRows, ++i) {
+    x.start(run, position + 1 + kAhead * kRows, i + kAhead);
+    commit_copies();
+    wait_copies<kAhead>();
+    x.take(run, position + 1, i, z + 2);
+    float u[kRows][N], mean[kRows], rstd[kRows];
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) {
+      mean[r] = 0;
+#pragma unroll
+      for (int k = 0; k < N; ++k) mean[r] += u[r][k] = conv(z + r, k);
+      mean[r] *= of_pack;
+    }
+    row_totals(mean, parts[0]);
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) {
+      mean[r] *= of_sums;
+      rstd[r] = 0;
+#pragma unroll
+      for (int k = 0; k < N; ++k) rstd[r] += (u[r][k] - mean[r]) * (u[r][k] - mean[r]);
+      rstd[r] *= of_pack;
+    }
+    row_totals(rstd, parts[1]);
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) {
+      if (!run.owns(position + r)) continue;
+      rstd[r] = inverse_root(rstd[r] * of_sums + norm.eps);
+      if (at.co == 0) {
+        norm.mean[run.row + position + r] = mean[r];
+        norm.rstd[run.row + position + r] = rstd[r];
+      }
+#pragma unroll
+      for (int k = 0; k < N; ++k) u[r][k] = (u[r][k] - mean[r]) * rstd[r] * gamma[k] + beta[k];
+      layer.template store_outputs<Pack>(y, position + r, at.co, u[r]);
+    }
+#pragma unroll
+    for (int v = 0; v < Rows::kParts * Pack::V; ++v) {
+      z[0][v] = z[kRows][v];
+      z[1][v] = z[kRows + 1][v];
+    }
+  }
+}
+
 }  // namespace
 
 void ConvNorm::cuda(Context& ctx) const {
@@ -68,6 +137,20 @@ void ConvNorm::cuda(Context& ctx) const {
                   elements<float>(*mean),  elements<float>(*rstd), static_cast<float>(eps)};
   with_layer(*this, nullptr, [&](const auto& layer) {
     using Rows = std::remove_cvref_t<decltype(layer.source)>;
+    const bool in_runs = with_run_pack(
+        layer, kMostRunThreads,
+        [&](auto pack) {
+          using Pack = decltype(pack);
+          const RunBlocks blocks =
+              run_blocks(y->shape().rows(), layer.length, layer.outputs() / Pack::kSize);
+          const LaunchConfig config =
+              blocks.config(ctx, name, RowRing<Rows, Pack, kRows>::kBytes, INT32_MAX);
+          const auto kernel = blocks.few() ? conv_norm_runs<Rows, Pack, kFewRunThreads>
+                                           : conv_norm_runs<Rows, Pack, kMostRunThreads>;
+          launch(config, kernel, layer, norm, blocks.runs);
+        },
+        norm.gamma, norm.beta, norm.y);
+    if (in_runs) return;
     with_pack(
         layer,
         [&](auto pack) {

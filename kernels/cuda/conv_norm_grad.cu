@@ -183,15 +183,177 @@ void parameter_grad(Context& ctx, const ConvNormGrad& op, const Layer<Rows>& lay
          add_weight_sums, elements<float>(sums), outputs, layer.taps, elements<float>(*op.dweight));
 }
 
+/// Rows of a run whose sums go through one barrier, and threads of a block that have the registers.
+constexpr int kRows = 2, kMostThreads = 384;
+
+/// Sums over the rows of a thread, of its pack: those of ParameterTerms.
+template <class Rows, class Pack>
+struct PackSums {
+  static constexpr int kSums = 6, N = Pack::kSize;
+  float sums[kSums][N];
+
+  __device__ void add(const float (*z)[RunConv<Rows, Pack>::kWindow], const float (&dy)[N],
+                      const float (&n)[N], const float (&du)[N]) {
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+      sums[0][k] += dy[k] * n[k];
+      sums[1][k] += dy[k];
+      sums[2][k] += du[k];
+#pragma unroll
+      for (int j = 0; j < 3; ++j) sums[3 + j][k] += du[k] * RunConv<Rows, Pack>::value(z[j], k);
+    }
+  }
+};
+
+/// All gradients: du of a run's rows and of one on each side, from them dx, and the sums of the
+/// parameters' gradients over the runs of a thread: partial (6, runs at a time, Cout).
+template <class Rows, class Pack>
+__global__ void __launch_bounds__(kMostThreads, 1)
+    conv_norm_grad_runs(Layer<Rows> layer, NormGrad norm, Runs runs, float* partial) {
+  constexpr int N = Pack::kSize, R = kRows;
+  using X = RowRing<Rows, Pack, R>;
+  ORCHID_SHARED(float4, parts, [2][kMostThreads / kWarp]);
+  unsigned char* const shared = dynamic_shared<unsigned char>();
+  const RunThread<Pack> at(layer.outputs());
+  const RunConv<Rows, Pack> conv(layer, at.co);
+  const float of_sums = 1 / static_cast<float>(layer.outputs());
+  float gamma[N];
+  load(norm.gamma + at.co, gamma);
+  PackSums<Rows, Pack> sums{};
+  int group = 0;
+  for (std::int64_t first = at.run - threadIdx.y; first < runs.count; first += at.runs) {
+    const Run run = runs.get(first + threadIdx.y, at.inside, 2);
+    const X x(layer.source, at, run, shared);
+    const OutputRing<Pack, R> dys(layer, norm.dy, at, run, shared + X::kBytes * at.threads);
+    const auto start = [&](int position, int i) {
+      x.start(run, position + 1, i);
+      dys.start(run, position, i);
+      commit_copies();
+    };
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) start(i * R - 1, group + i);
+    float z[R + 2][X::kParts * X::V], du[R + 2][N] = {};
+    x.load_row(run, -2, z[0]);
+    x.load_row(run, -1, z[1]);
+#pragma unroll 1
+    for (int position = -1; position <= runs.run; position += R, ++group) {
+      start(position + kAhead * R, group + kAhead);
+      wait_copies<kAhead>();
+      float dy[R][N], n[R][N], rstd[R], totals[2 * R] = {};
+      x.take(run, position + 1, group, z + 2);
+      dys.take(run, position, group, dy);
+#pragma unroll
+      for (int r = 0; r < R; ++r) {
+        const bool there = run.has(position + r);
+        const float mean = there ? norm.mean[run.row + position + r] : 0;
+        rstd[r] = there ? norm.rstd[run.row + position + r] : 0;
+#pragma unroll
+        for (int k = 0; k < N; ++k) {
+          n[r][k] = (conv(z + r, k) - mean) * rstd[r];
+          totals[2 * r] += gamma[k] * dy[r][k];
+          totals[2 * r + 1] += gamma[k] * dy[r][k] * n[r][k];
+        }
+      }
+      row_totals(totals, parts[group % 2]);
+#pragma unroll
+      for (int r = 0; r < R; ++r) {
+        const float mean_g = totals[2 * r] * of_sums, mean_gn = totals[2 * r + 1] * of_sums;
+#pragma unroll
+        for (int k = 0; k < N; ++k)
+          du[2 + r][k] = rstd[r] * (gamma[k] * dy[r][k] - mean_g - n[r][k] * mean_gn);
+        if (run.owns(position + r)) sums.add(z + r, dy[r], n[r], du[2 + r]);
+        if (run.owns(position + r - 1)) {
+          float ds[X::V] = {};
+#pragma unroll
+          for (int k = 0; k < N; ++k)
+#pragma unroll
+            for (int j = 0; j < 3; ++j)
+              ds[k / Pack::kOut] += conv.weight[k * 3 + j] * du[2 + r - j][k];
+          layer.source.write_kept_grad(run.row + position + r - 1, at.group, z[r], ds);
+        }
+      }
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+#pragma unroll
+        for (int v = 0; v < X::kParts * X::V; ++v) z[r][v] = z[R + r][v];
+#pragma unroll
+        for (int k = 0; k < N; ++k) du[r][k] = du[R + r][k];
+      }
+    }
+  }
+  if (!at.inside) return;
+#pragma unroll
+  for (int k = 0; k < sums.kSums; ++k)
+    store(partial + (k * at.runs + at.run) * layer.outputs() + at.co, sums.sums[k]);
+}
+
+struct ParameterGrads {
+  float *dgamma, *dbeta, *dbias, *dweight;  ///< dbias null: none
+};
+
+/// Adds partial (6, chunks, outputs): a block has 32 outputs of one of the sums.
+__global__ void __launch_bounds__(kWarp* kWarp)
+    add_run_sums(const float* partial, std::int64_t chunks, int outputs, ParameterGrads grads) {
+  ORCHID_SHARED(float, parts, [kWarp][kWarp + 1]);
+  const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y),
+            first = static_cast<int>(blockIdx.x) * kWarp, sum = static_cast<int>(blockIdx.y);
+  const float* const own = partial + sum * chunks * outputs + first + tx;
+  float total = 0;
+  if (first + tx < outputs) {
+#pragma unroll 8
+    for (std::int64_t chunk = ty; chunk < chunks; chunk += kWarp) total += own[chunk * outputs];
+  }
+  parts[ty][tx] = total;
+  __syncthreads();
+  total = warp_sum(parts[tx][ty]);
+  const int co = first + ty;
+  if (tx > 0 || co >= outputs) return;
+  if (sum >= 3) {
+    grads.dweight[co * 3 + sum - 3] += total;
+  } else {
+    float* const grad = sum == 0 ? grads.dgamma : sum == 1 ? grads.dbeta : grads.dbias;
+    if (grad) grad[co] += total;
+  }
+}
+
+template <class Rows, class Pack>
+void grad_in_runs(Context& ctx, const ConvNormGrad& op, const Layer<Rows>& layer,
+                  const NormGrad& norm) {
+  constexpr int kMostBlocks = 264, kSums = PackSums<Rows, Pack>::kSums;
+  const int outputs = layer.outputs();
+  const RunBlocks blocks = run_blocks(op.dy->shape().rows(), layer.length, outputs / Pack::kSize);
+  const LaunchConfig config = blocks.config(
+      ctx, op.name, RowRing<Rows, Pack, kRows>::kBytes + OutputRing<Pack, kRows>::kBytes,
+      kMostBlocks);
+  const std::int64_t chunks = std::int64_t{config.grid.x} * config.block.y;
+  Tensor partial = ctx.empty({kSums, chunks, outputs}, DType::f32);
+  launch(config, conv_norm_grad_runs<Rows, Pack>, layer, norm, blocks.runs,
+         elements<float>(partial));
+  const ParameterGrads grads{elements<float>(*op.dgamma), elements<float>(*op.dbeta),
+                             op.dbias.defined() ? elements<float>(*op.dbias) : nullptr,
+                             elements<float>(*op.dweight)};
+  launch({.grid = dim3(blocks_for(outputs, kWarp), kSums),
+          .block = dim3(kWarp, kWarp),
+          .stream = config.stream,
+          .name = op.name},
+         add_run_sums, elements<float>(partial), chunks, outputs, grads);
+}
+
 }  // namespace
 
 void ConvNormGrad::cuda(Context& ctx) const {
   const std::int64_t rows = dy->shape().rows();
-  Tensor scratch = ctx.empty(dy->shape(), DType::f32);
-  const NormGrad norm{elements<float>(*dy), elements<float>(*gamma), elements<float>(*mean),
-                      elements<float>(*rstd), elements<float>(scratch)};
+  NormGrad norm{elements<float>(*dy), elements<float>(*gamma), elements<float>(*mean),
+                elements<float>(*rstd), nullptr};
   with_layer(*this, dx.tensor, [&](const auto& layer) {
     using Rows = std::remove_cvref_t<decltype(layer.source)>;
+    const bool in_runs = with_run_pack(
+        layer, kMostThreads,
+        [&](auto pack) { grad_in_runs<Rows, decltype(pack)>(ctx, *this, layer, norm); }, norm.gamma,
+        norm.dy);
+    if (in_runs) return;
+    Tensor scratch = ctx.empty(dy->shape(), DType::f32);
+    norm.du = elements<float>(scratch);
     with_pack(
         layer,
         [&](auto pack) {

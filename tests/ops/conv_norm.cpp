@@ -232,7 +232,7 @@ TEST_CASE("conv_norm of one channel keeps to beta or to two values", "[ops][conv
 }
 
 TEST_CASE("conv_norm and its gradient take rows of any width", "[ops][conv_norm]") {
-  const long channels = GENERATE(256, 300, 768, 1030, 2100);
+  const long channels = GENERATE(256, 300, 768, 1028, 1030, 2100, 2104);
   const Input input = GENERATE(Input::columns, Input::complex_power);
   const Case c(1, 3, channels, channels == 256 ? 1 : 2, 3, input, channels != 300);
   check_forward(Case(1, 3, channels, 1, 3, input));
@@ -253,6 +253,30 @@ TEST_CASE("conv_norm and its gradient take many rows", "[ops][conv_norm]") {
   const Input input = GENERATE(Input::rows, Input::complex_power);
   const Case c(3, 1500, 4, 2, 3, input, true);
   check_forward(c);
+  check_gradient(c, Gradients(c, Gradients::Exact{}));
+}
+
+TEST_CASE("conv_norm and its gradient take runs that end inside a sample or at its end",
+          "[ops][conv_norm]") {
+  const Input input =
+      GENERATE(Input::rows, Input::columns, Input::complex_power, Input::real_power);
+  const long outputs = GENERATE(1, 2);
+  const auto check = [&](long batch, long length, long channels) {
+    const Case c(batch, length, channels, outputs, 3, input, outputs == 2 && length != 7,
+                 length != 3);
+    check_forward(c);
+    check_gradient(c, Gradients(c, Gradients::Exact{}));
+  };
+  for (const long length : {1, 2, 3, 7, 33}) check(3, length, 8);
+  for (const long length : {1, 3, 7, 128}) check(1, length, 40);
+  for (const long length : {2, 33}) check(1, length, 768);
+}
+
+TEST_CASE("conv_norm and its gradient take long runs of wide rows", "[ops][conv_norm]") {
+  const bool power = GENERATE(false, true);
+  const Case c = power ? Case(3, 1500, 258, 2, 3, Input::complex_power, true)
+                       : Case(3, 1500, 516, 1, 3, Input::rows);
+  if (power) check_forward(Case(3, 2900, 516, 1, 3, Input::rows));
   check_gradient(c, Gradients(c, Gradients::Exact{}));
 }
 

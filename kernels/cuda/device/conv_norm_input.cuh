@@ -19,10 +19,27 @@ __device__ void load_pack(const T* p, float (&to)[N]) {
   }
 }
 
+/// The same, as `store` does it.
+template <int N, class T>
+__device__ void store_pack(T* p, const float (&from)[N]) {
+  if constexpr (N != 2) {
+    store(p, from);
+  } else if constexpr (sizeof(T) == sizeof(float)) {
+    *reinterpret_cast<float2*>(p) = make_float2(from[0], from[1]);
+  } else {
+    *reinterpret_cast<unsigned*>(p) = pack_bf16(from[0], from[1]);
+  }
+}
+
+/// Each source has `read` and `write_grad` for any row, and, for rows that somebody keeps, kParts
+/// neighbouring packs of V elements of x that s is made of: `value` is s of element v of them,
+/// `write_kept_grad` what write_grad does.
+
 /// Columns of x; x and dx point at the first.
 template <class T>
 struct PlainRows {
   using Element = T;
+  static constexpr int kParts = 1;
   const T* x;
   T* dx;
   std::int64_t x_stride, width;
@@ -33,13 +50,23 @@ struct PlainRows {
   }
   template <int V>
   __device__ void write_grad(std::int64_t row, int c, const float (&ds)[V]) const {
-    store(dx + row * width + c, ds);
+    store_pack(dx + row * width + c, ds);
+  }
+  template <int V>
+  static __device__ float value(const float (&z)[V], int v) {
+    return z[v];
+  }
+  template <int V>
+  __device__ void write_kept_grad(std::int64_t row, int c, const float (&)[V],
+                                  const float (&ds)[V]) const {
+    write_grad(row, c, ds);
   }
 };
 
 /// |z|^2, planar.
 struct ComplexPowerRows {
   using Element = float;
+  static constexpr int kParts = 2;
   const float* x;
   float* dx;
   std::int64_t x_stride, width;
@@ -55,14 +82,29 @@ struct ComplexPowerRows {
   }
   template <int V>
   __device__ void write_grad(std::int64_t row, int c, const float (&ds)[V]) const {
+    const float* const at = x + row * x_stride + c;
+    float part[V], z[2 * V];
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const std::int64_t at = row * x_stride + half * width + c;
-      float part[V];
-      load(x + at, part);
+      load_pack(at + half * width, part);
 #pragma unroll
-      for (int v = 0; v < V; ++v) part[v] *= 2 * ds[v];
-      store(dx + at, part);
+      for (int v = 0; v < V; ++v) z[half * V + v] = part[v];
+    }
+    write_kept_grad(row, c, z, ds);
+  }
+  template <int N>
+  static __device__ float value(const float (&z)[N], int v) {
+    return z[v] * z[v] + z[N / 2 + v] * z[N / 2 + v];
+  }
+  template <int V>
+  __device__ void write_kept_grad(std::int64_t row, int c, const float (&z)[2 * V],
+                                  const float (&ds)[V]) const {
+    float part[V];
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+#pragma unroll
+      for (int v = 0; v < V; ++v) part[v] = z[half * V + v] * (2 * ds[v]);
+      store_pack(dx + row * x_stride + half * width + c, part);
     }
   }
 };
@@ -70,6 +112,7 @@ struct ComplexPowerRows {
 /// |z| of a real spectrum.
 struct RealPowerRows {
   using Element = float;
+  static constexpr int kParts = 1;
   const float* x;
   float* dx;
   std::int64_t x_stride, width;
@@ -83,10 +126,20 @@ struct RealPowerRows {
   template <int V>
   __device__ void write_grad(std::int64_t row, int c, const float (&ds)[V]) const {
     float z[V];
-    load(x + row * x_stride + c, z);
+    load_pack(x + row * x_stride + c, z);
+    write_kept_grad(row, c, z, ds);
+  }
+  template <int V>
+  static __device__ float value(const float (&z)[V], int v) {
+    return fabsf(z[v]);
+  }
+  template <int V>
+  __device__ void write_kept_grad(std::int64_t row, int c, const float (&z)[V],
+                                  const float (&ds)[V]) const {
+    float part[V];
 #pragma unroll
-    for (int v = 0; v < V; ++v) z[v] = z[v] > 0 ? ds[v] : z[v] < 0 ? -ds[v] : 0.0f;
-    store(dx + row * width + c, z);
+    for (int v = 0; v < V; ++v) part[v] = z[v] > 0 ? ds[v] : z[v] < 0 ? -ds[v] : 0.0f;
+    store_pack(dx + row * width + c, part);
   }
 };
 

@@ -95,7 +95,7 @@ struct Layer {
   __device__ void store_outputs(float* rows, std::int64_t row, int co,
                                 const float (&values)[Pack::kSize]) const {
     float* const to = rows + row * outputs();
-    if (!planar) return store(to + co, values);
+    if (!planar) return store_pack(to + co, values);
     if constexpr (Pack::kTaps == 0) {
       to[co % 2 * groups + co / 2] = values[0];
     } else if constexpr (Pack::kOut == 2) {
@@ -104,7 +104,7 @@ struct Layer {
       for (int o = 0; o < 2; ++o) {
 #pragma unroll
         for (int v = 0; v < Pack::V; ++v) part[v] = values[2 * v + o];
-        store(to + o * groups + co / 2, part);
+        store_pack(to + o * groups + co / 2, part);
       }
     }
   }
