@@ -65,7 +65,7 @@ void add_check_golden(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"float32", "float64", "bf16"}));
   verb->add_option("--transforms", options->transforms,
                    "cosine transforms on a GPU: auto | fft | product | fused")
-      ->check(CLI::IsMember({"auto", "fft", "product"}));
+      ->check(CLI::IsMember({"auto", "fft", "product", "fused"}));
   verb->add_flag("--json", options->json, "print JSON");
   verb->footer(
       examples({"orchid check-golden tests/golden/*.safetensors",
