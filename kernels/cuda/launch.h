@@ -50,7 +50,7 @@ struct LaunchConfig {
 /// Starts kernel(args...). The arguments are converted to the kernel's parameter types.
 template <class... Parameters, class... Arguments>
 void launch(const LaunchConfig& config, void (*kernel)(Parameters...), Arguments&&... arguments) {
-  constexpr std::size_t kWithoutAsking = 48 * 1024;
+  constexpr std::size_t kWithoutAsking = 32 * 1024;  // 48 KiB with a kernel's static arrays
   if (config.shared > kWithoutAsking)
     check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
                                cudaFuncAttributeMaxDynamicSharedMemorySize,

@@ -15,7 +15,8 @@ struct Launch {
   const void* kernel = nullptr;
   const char* op = "";  ///< for messages
   dim3 grid, block;
-  std::size_t shared = 0;
+  std::size_t shared = 0;       ///< dynamic
+  std::size_t most_shared = 0;  ///< that a block may have in all
   std::shared_ptr<const void> parameters;
   std::size_t parameter_bytes = 0;
   void (*run_thread)(const void* kernel, const void* parameters) = nullptr;

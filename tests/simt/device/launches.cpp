@@ -58,6 +58,7 @@ cudaError_t enqueue_launch(Launch launch, cudaStream_t stream) {
                   function_name(launch.kernel) + ": " + std::to_string(launch.shared) +
                       " bytes of dynamic shared memory, cudaFuncSetAttribute allowed " +
                       std::to_string(allowed));
+  launch.most_shared = found == allowed_shared().end() ? Limits::kShared : Limits::kSharedOptIn;
   add_work(stream, [launch = std::move(launch)] { run_grid(launch); });
   return cudaSuccess;
 }

@@ -74,6 +74,7 @@ void set_up_block(const Launch& launch, std::uint64_t number) {
     warp.alive = warp.ready = lanes == kWarp ? ~0u : (1u << lanes) - 1;
   }
   for (unsigned t = 0; t < executor.thread_count; ++t) executor.threads[t].waits_in = nullptr;
+  executor.most_shared = launch.most_shared;
   set_up_shared(launch.shared);
 }
 

@@ -26,9 +26,11 @@ void* shared_variable(SharedSlot& slot, std::size_t bytes, std::size_t alignment
   const std::size_t step = std::max<std::size_t>(alignment, 16);
   const std::size_t at = (executor.arena_used + kRedZone + step - 1) / step * step;
   executor.shared_bytes += bytes;
-  if (executor.shared_bytes > Limits::kSharedOptIn || at + bytes + kRedZone > kArena)
-    fail("shared memory: no room for %s of %zu bytes; all of a block must fit in %d", name, bytes,
-         Limits::kSharedOptIn);
+  if (executor.shared_bytes > executor.most_shared || at + bytes + kRedZone > kArena)
+    fail(
+        "shared memory: no room for %s of %zu bytes; all of a block must fit in %zu, more than %d "
+        "has to be asked for",
+        name, bytes, executor.most_shared, Limits::kShared);
   executor.arena_used = at + bytes;
   slot = {executor.block_serial, executor.arena + at};
 #if defined(__SANITIZE_ADDRESS__)

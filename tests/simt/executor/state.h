@@ -80,6 +80,7 @@ struct Executor {
   char* arena = nullptr;
   std::size_t arena_used = 0;
   std::size_t shared_bytes = 0;  ///< without red zones
+  std::size_t most_shared = 0;   ///< of them
   std::uint64_t block_serial = 0;
 
   bool failed = false;

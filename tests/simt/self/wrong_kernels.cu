@@ -55,6 +55,13 @@ __global__ void too_much_shared(Operands o) {
   o.y[thread()] = big[thread()];
 }
 
+/// With dynamic memory beside it, more than a block has without asking.
+__global__ void static_beside_dynamic(Operands o) {
+  ORCHID_SHARED(float, part, [5 * 1024]);
+  part[thread()] = dynamic_shared<float>()[thread()] = 1;
+  o.y[thread()] = part[thread()];
+}
+
 __global__ void no_barrier(Operands o) {
   ORCHID_SHARED(float, s, [64]);
   s[thread()] = o.x[thread()];
@@ -195,6 +202,7 @@ struct Case {
   Wrong wrong;
   void (*kernel)(Operands);
   unsigned blocks = 1;
+  std::size_t shared = 256;
 };
 
 const std::vector<Case>& cases() {
@@ -206,6 +214,10 @@ const std::vector<Case>& cases() {
       {{"reads a lane outside the mask", "not in the mask", false}, reads_a_lane_outside_the_mask},
       {{"waits for nothing", "spin without end", false}, waits_for_nothing},
       {{"too much shared memory", "no room for big", false}, too_much_shared},
+      {{"static beside dynamic shared memory", "no room for part", false},
+       static_beside_dynamic,
+       1,
+       30 * 1024},
       {{"no barrier", "race", true}, no_barrier},
       {{"no barrier before reuse", "race", true}, no_barrier_before_reuse},
       {{"shuffle instead of syncwarp", "race", true}, shuffle_instead_of_syncwarp},
@@ -252,8 +264,8 @@ void run_wrong(const std::string& name, const float* x, const float* empty, floa
                   operands);
   for (const Case& each : cases())
     if (each.wrong.name == name)
-      launch({.grid = each.blocks, .block = 64, .shared = 256, .name = "wrong"}, each.kernel,
-             operands);
+      launch({.grid = each.blocks, .block = 64, .shared = each.shared, .name = "wrong"},
+             each.kernel, operands);
 }
 
 }  // namespace orchid::simt::self
