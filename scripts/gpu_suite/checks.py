@@ -171,7 +171,12 @@ def sanitize(suite):
     if sanitizer is None:
         suite.note("compute-sanitizer is not here: the tests run without it")
     groups = small_tests(suite, program, 0.5)
-    if suite.rehearse:
+    if suite.args.families:
+        unknown = [tag for tag in suite.args.families if tag not in groups]
+        if unknown:
+            suite.fail(f"no tests have the tag {', '.join(unknown)}; there are {', '.join(groups)}")
+        groups = {tag: groups[tag] for tag in suite.args.families if tag in groups}
+    elif suite.rehearse:
         groups = dict(list(groups.items())[:2])
     tools = ["racecheck", "memcheck", "synccheck", "initcheck"]  # the slowest first
     rows = []

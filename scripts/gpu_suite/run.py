@@ -50,6 +50,8 @@ def parse():
     parser.add_argument("--pack", action="store_true",
                         help="keep everything in DIR/results.tar.gz, written after each stage")
     parser.add_argument("--build", help="folder with bin/ and lib/; default: the bundle's own")
+    parser.add_argument("--families", type=lambda text: text.split(","), default=[], metavar="TAG,TAG",
+                        help="sanitize: only the tests with these tags")
     parser.add_argument("--rehearse", action="store_true", help="on the CPU, tiny cases")
     parser.add_argument("--python", default=sys.executable, help="a Python with PyTorch, for peers")
     parser.add_argument("--sets", action="append", default=[], metavar="KEY=VALUE",
