@@ -65,7 +65,7 @@ struct RowRing {
   }
 };
 
-/// dy, likewise.
+/// dy, likewise, of a run's rows and one on each side.
 template <class Pack, int R>
 struct OutputRing {
   static constexpr int kGroups = kAhead + 1, kBytes = kGroups * R * int{sizeof(float4)};
@@ -88,7 +88,7 @@ struct OutputRing {
   __device__ void start(const Run& run, int position, int i) const {
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-      if (!run.has(position + r)) continue;
+      if (!run.has_near(position + r)) continue;
       const float* const row = from + std::int64_t{position + r} * outputs;
       if constexpr (Pack::kOut == 1) {
         copy_async<16>(slot(i, r), row + first);
@@ -102,7 +102,7 @@ struct OutputRing {
 #pragma unroll
     for (int r = 0; r < R; ++r) {
       float all[4] = {};
-      if (run.has(position + r)) load(slot(i, r), all);
+      if (run.has_near(position + r)) load(slot(i, r), all);
       const bool planar = Pack::kOut == 2 && second != first + 2;
 #pragma unroll
       for (int k = 0; k < 4; ++k) dy[r][k] = planar ? all[k % 2 * 2 + k / 2] : all[k];

@@ -22,6 +22,8 @@ struct Run {
   int count, low, high;
 
   __device__ bool has(int position) const { return position >= low && position <= high; }
+  /// No further than a row beyond.
+  __device__ bool has_near(int position) const { return has(position) && position <= count; }
   __device__ bool owns(int position) const { return position >= 0 && position < count; }
 };
 
