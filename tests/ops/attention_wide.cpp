@@ -40,22 +40,6 @@ TEST_CASE("attention of wide heads to no key is zero, and so is its gradient", "
   });
 }
 
-TEST_CASE("attention of wide heads to a single key copies its value", "[ops][attention]") {
-  const Extents n{2, GENERATE(1, 12, 70), 64, 2};
-  const Array mask = make_mask(n, Masking::single), qkv = random_array(3 * n.count(), 1);
-  Array values;
-  for (std::int64_t i = 0; i < n.count(); ++i) {
-    const std::int64_t b = i / (n.L * n.D), key = b * n.L + (5 * b + 3) % n.L;
-    values.push_back(qkv[static_cast<std::size_t>((key * 3 + 2) * n.D + i % n.D)]);
-  }
-  for_each_precision([&](Context& ctx, DType, Tolerance) {
-    const Array dy(static_cast<std::size_t>(n.count()), 1.0);
-    const Results got =
-        run_both(ctx, n, spoiled(qkv, mask), dy, upload(ctx, mask, {n.B, n.L}, DType::u8));
-    check_equal("y", got.y, values);
-  });
-}
-
 TEST_CASE("attention of wide heads takes large scores, and large ones of no key",
           "[ops][attention]") {
   // Multiples of 8 up to 64 in heads of 16 channels: scores up to 16384.
