@@ -93,7 +93,9 @@ inline RunBlocks run_blocks(std::int64_t rows, int length, int packs) {
   int run = kMostRun;
   while (run > kLeastRun && samples * runs_of(run) < std::int64_t{kManyBlocks} * together) run /= 2;
   const int even = (length + runs_of(run) - 1) / runs_of(run), in_sample = runs_of(even);
-  return {{samples * in_sample, even, in_sample, length}, dim3(threads, together)};
+  const std::int64_t count = samples * in_sample;
+  return {{count, even, in_sample, length},
+          dim3(threads, count < together ? static_cast<unsigned>(count) : together)};
 }
 
 }  // namespace orchid::cuda

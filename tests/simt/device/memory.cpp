@@ -42,13 +42,27 @@ void DeviceMemory::reserve() {
     std::abort();
   }
   base_ = static_cast<char*>(range);
+  // A page of the whole range is touched before it is cut up: only then do parts that are protected
+  // apart from each other become one again in the kernel's books.
+  mprotect(base_, kRange, PROT_READ | PROT_WRITE);
+  *base_ = 0;
+  mprotect(base_, kRange, PROT_NONE);
 }
 
 void DeviceMemory::open() {
-  // One call for all that was ever given out: parts protected apart from each other would stay
-  // apart in the kernel's books and make each call slower.
-  if (open_++ > 0 || top_ == 0) return;
-  mprotect(base_, top_, PROT_READ | PROT_WRITE);
+  // Only what is there: what was given back would be gone through at each call. Blocks near each
+  // other go together.
+  if (open_++ > 0) return;
+  constexpr std::size_t kNear = std::size_t{1} << 20;
+  for (const auto& [block, sizes] : blocks_) {
+    const auto at = static_cast<std::size_t>(block - base_);
+    const std::size_t begin = at / kPage * kPage, end = round_up(at + sizes.capacity, kPage);
+    if (!opened_.empty() && begin <= opened_.back().second + kNear)
+      opened_.back().second = end;
+    else
+      opened_.push_back({begin, end});
+  }
+  protect(PROT_READ | PROT_WRITE);
   for (char* block : std::exchange(new_blocks_, {})) {
     const auto found = blocks_.find(block);
     if (found != blocks_.end()) poison(block, found->second);
@@ -56,7 +70,13 @@ void DeviceMemory::open() {
 }
 
 void DeviceMemory::close() {
-  if (--open_ == 0 && top_) mprotect(base_, top_, PROT_NONE);
+  if (--open_ > 0) return;
+  protect(PROT_NONE);
+  opened_.clear();
+}
+
+void DeviceMemory::protect(int access) const {
+  for (const auto& [begin, end] : opened_) mprotect(base_ + begin, end - begin, access);
 }
 
 void* DeviceMemory::allocate(std::size_t bytes) {

@@ -40,11 +40,13 @@ class DeviceMemory {
   void reserve();
   const std::pair<char* const, Block>* find(const void* address) const;
   void poison(char* block, const Block& sizes);
+  void protect(int access) const;  ///< of what is opened
 
   char* base_ = nullptr;
   std::size_t top_ = 0;  ///< bytes given out so far
   std::size_t in_use_ = 0;
   int open_ = 0;
+  std::vector<std::pair<std::size_t, std::size_t>> opened_;  ///< from, to: while it is
   std::map<char*, Block> blocks_;
   std::vector<char*> new_blocks_;  ///< not yet filled: only open() makes that possible
 };
