@@ -44,8 +44,7 @@ void DeviceMemory::reserve() {
   base_ = static_cast<char*>(range);
   // A page of the whole range is touched before it is cut up: only then do parts that are protected
   // apart from each other become one again in the kernel's books.
-  mprotect(base_, kRange, PROT_READ | PROT_WRITE);
-  *base_ = 0;
+  if (mprotect(base_, kRange, PROT_READ | PROT_WRITE) == 0) *base_ = 0;
   mprotect(base_, kRange, PROT_NONE);
 }
 
