@@ -161,10 +161,10 @@ void shift_row(const Map& map, std::int64_t row, std::vector<double>& t, std::ui
   const auto x_of = [&](std::int64_t column) {
     return m[0] * (static_cast<double>(column) + 0.5) + m[1] * at_y + m[2];
   };
-  const auto first_of = [&](std::int64_t column) {
-    return static_cast<std::int64_t>(std::floor(x_of(column) - 0.5)) - (kTaps / 2 - 1);
-  };
-  const std::int64_t offset = first_of(0);
+  // What lies beyond the picture is as far beyond it as need be.
+  const auto offset =
+      static_cast<std::int64_t>(std::clamp(std::floor(x_of(0) - 0.5), -size - kTaps, size)) -
+      (kTaps / 2 - 1);
   const std::int64_t begin = std::clamp<std::int64_t>(-offset, 0, image.width);
   const std::int64_t end = std::max(begin, std::min(image.width, image.width - offset - kTaps + 1));
   const auto alone = [&](std::int64_t column) {
@@ -191,6 +191,7 @@ void shift_row(const Map& map, std::int64_t row, std::vector<double>& t, std::ui
     taps[static_cast<std::size_t>(k)] = image.row(row) + 3 * (begin + offset + k);
   interpolate_bytes(taps, t.data() + 3 * begin, out + 3 * begin, 3 * (end - begin));
 }
+
 /// A row where only y changes, and is the same for all columns.
 template <int kTaps>
 void lift_row(const Map& map, std::int64_t row, std::vector<double>& t, std::uint8_t* out) {

@@ -128,6 +128,10 @@ TEST_CASE("between pixels values are interpolated and cut down", "[data][image]"
   // Sheared: rows go to the left by the factor times their distance from the upper edge.
   const Image sheared = transformed(image, shear_x(2), Filter::bilinear, {9, 9, 9});
   CHECK(std::equal(sheared.row(0), sheared.row(0) + 9, image.row(0) + 3));
+  // A place so little before a whole column that it is rounded to it everywhere but in the first.
+  CHECK(transformed(image, translation(-5e-17, 0), Filter::bilinear, {9, 9, 9}) == image);
+  for (const double far : {1e300, -1e300, 3e18})
+    CHECK(transformed(image, translation(far, 0), Filter::bicubic, {9, 8, 7}) == away);
   require_error(ErrorKind::failure, {"expected bilinear or bicubic, got box"},
                 [&] { transformed(image, translation(0, 0), Filter::box, {}); });
 }

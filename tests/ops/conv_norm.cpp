@@ -274,9 +274,9 @@ TEST_CASE("conv_norm and its gradient take runs that end inside a sample or at i
 
 TEST_CASE("conv_norm and its gradient take long runs of wide rows", "[ops][conv_norm]") {
   const bool power = GENERATE(false, true);
-  const Case c = power ? Case(3, 300, 258, 2, 3, Input::complex_power, true)
-                       : Case(3, 300, 516, 1, 3, Input::rows);
-  if (power) check_forward(Case(3, 800, 516, 1, 3, Input::rows));
+  const Case c = power ? Case(3, 1500, 258, 2, 3, Input::complex_power, true)
+                       : Case(3, 1500, 516, 1, 3, Input::rows);
+  if (power) check_forward(Case(3, 2900, 516, 1, 3, Input::rows));
   check_gradient(c, Gradients(c, Gradients::Exact{}));
 }
 

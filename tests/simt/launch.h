@@ -32,6 +32,9 @@ cudaError_t enqueue_host(cudaStream_t stream, std::function<void()> work);
 /// Tells that a pool hands `block` out anew: from here in the stream, `bytes` of it are valid and
 /// nothing has been written there.
 cudaError_t renew_block(void* block, std::size_t bytes, cudaStream_t stream);
+/// Tells that a pool has `block` back: from there in the stream nobody may touch it until it is
+/// renewed.
+void retire_block(void* block, cudaStream_t stream) noexcept;
 
 template <class... Parameters, class... Arguments>
 cudaError_t enqueue(dim3 grid, dim3 block, std::size_t shared, cudaStream_t stream, const char* op,

@@ -92,6 +92,9 @@ void* CudaMemory::allocate(std::size_t bytes) {
 
 void CudaMemory::release(void* pointer, std::size_t bytes) noexcept {
   const std::size_t size = size_class(bytes);
+#if defined(ORCHID_SIMT)
+  simt::retire_block(pointer, stream_);
+#endif
   const std::lock_guard lock(mutex_);
   in_use_ -= size;
   const auto found = home_.find(pointer);

@@ -70,6 +70,11 @@ cudaError_t renew_block(void* block, std::size_t bytes, cudaStream_t stream) {
   });
 }
 
+void retire_block(void* block, cudaStream_t stream) noexcept {
+  // Refused after a failure, when nothing runs any more.
+  static_cast<void>(enqueue_host(stream, [block] { device_memory().retire(block); }));
+}
+
 std::vector<Traffic> traffic_of(const std::string& file) {
   const Lock lock;
   return checker ? checker->traffic_of(file) : std::vector<Traffic>{};

@@ -49,11 +49,12 @@ void DeviceMemory::reserve() {
 }
 
 void DeviceMemory::open() {
-  // Only what is there: what was given back would be gone through at each call. Blocks near each
-  // other go together.
-  if (open_++ > 0) return;
+  // Only what is in use: all else would be gone through at each call. Parts near each other go
+  // together.
   constexpr std::size_t kNear = std::size_t{1} << 20;
+  if (open_++ > 0) return;
   for (const auto& [block, sizes] : blocks_) {
+    if (sizes.bytes == 0) continue;
     const auto at = static_cast<std::size_t>(block - base_);
     const std::size_t begin = at / kPage * kPage, end = round_up(at + sizes.capacity, kPage);
     if (!opened_.empty() && begin <= opened_.back().second + kNear)
@@ -64,7 +65,7 @@ void DeviceMemory::open() {
   protect(PROT_READ | PROT_WRITE);
   for (char* block : std::exchange(new_blocks_, {})) {
     const auto found = blocks_.find(block);
-    if (found != blocks_.end()) poison(block, found->second);
+    if (found != blocks_.end() && found->second.bytes > 0) poison(block, found->second);
   }
 }
 
@@ -112,22 +113,38 @@ bool DeviceMemory::renew(void* block, std::size_t bytes) {
   if (found == blocks_.end() || bytes > found->second.capacity) return false;
   found->second.bytes = bytes;
   open();
+  // That is too late for this block if all is open since before.
+  const auto at = static_cast<std::size_t>(found->first - base_);
+  opened_.push_back({at / kPage * kPage, round_up(at + found->second.capacity, kPage)});
+  mprotect(base_ + opened_.back().first, opened_.back().second - opened_.back().first,
+           PROT_READ | PROT_WRITE);
   poison(found->first, found->second);
   close();
   return true;
 }
 
-bool DeviceMemory::release(void* block) {
-  const auto found = blocks_.find(static_cast<char*>(block));
-  if (found == blocks_.end()) return false;
-  const std::size_t capacity = found->second.capacity;
+/// Nobody may touch it, and the system has its pages.
+void DeviceMemory::forget(char* block, std::size_t capacity) {
   if (checker) checker->release(block, capacity);
 #if defined(__SANITIZE_ADDRESS__)
   __asan_poison_memory_region(block, capacity);
 #endif
-  char* start = found->first - kRedZone;
-  madvise(start, round_up(2 * kRedZone + round_up(capacity, kAlignment), kPage), MADV_DONTNEED);
-  in_use_ -= capacity;
+  madvise(block - kRedZone, round_up(2 * kRedZone + round_up(capacity, kAlignment), kPage),
+          MADV_DONTNEED);
+}
+
+void DeviceMemory::retire(void* block) {
+  const auto found = blocks_.find(static_cast<char*>(block));
+  if (found == blocks_.end()) return;  // given back before the stream came to it
+  found->second.bytes = 0;
+  forget(found->first, found->second.capacity);
+}
+
+bool DeviceMemory::release(void* block) {
+  const auto found = blocks_.find(static_cast<char*>(block));
+  if (found == blocks_.end()) return false;
+  forget(found->first, found->second.capacity);
+  in_use_ -= found->second.capacity;
   blocks_.erase(found);
   return true;
 }

@@ -17,6 +17,8 @@ class DeviceMemory {
   bool release(void* block);
   /// From here on only `bytes` of the block are valid, and undefined; false if it is too small.
   bool renew(void* block, std::size_t bytes);
+  /// From here on nothing of the block is, and it takes no memory, until it is renewed.
+  void retire(void* block);
 
   bool contains(const void* address) const;
   /// True if all bytes lie in one block.
@@ -40,6 +42,7 @@ class DeviceMemory {
   void reserve();
   const std::pair<char* const, Block>* find(const void* address) const;
   void poison(char* block, const Block& sizes);
+  void forget(char* block, std::size_t capacity);
   void protect(int access) const;  ///< of what is opened
 
   char* base_ = nullptr;

@@ -34,6 +34,21 @@ TEST_CASE("each wrong kernel fails with what is wrong and where", "[simt]") {
   }
 }
 
+TEST_CASE("a block that a pool has back is nobody's until it is given out anew", "[simt]") {
+  const DeviceArray<float> x(ramp(4096)), y(4096);
+  retire_block(x.data(), nullptr);
+  if (checker) {
+    run_wrong("uninitialised global memory", nullptr, x.data(), y.data(), nullptr);
+    CHECK_THAT(failure_text(), Contains("out of bounds"));
+    clear_failure();
+  }
+  REQUIRE(renew_block(x.data(), 64 * sizeof(float), nullptr) == cudaSuccess);
+  fill(x.data(), 64, 3, nullptr);
+  std::vector<float> got(64);
+  REQUIRE(cudaMemcpy(got.data(), x.data(), 256, cudaMemcpyDeviceToHost) == cudaSuccess);
+  CHECK(got[63] == 3);
+}
+
 TEST_CASE("a failure says what both threads did", "[simt]") {
   if (!checker) return;
   const DeviceArray<float> x(ramp(4096)), y(4096);
