@@ -131,7 +131,7 @@ std::string function_name(const void* function) {
   return known[function] = name;
 }
 
-std::string code_location(const void* return_address) {
+const std::string& code_location(const void* return_address) {
   static std::map<const void*, std::string> known;
   auto& location = known[return_address];
   if (location.empty()) location = look_up(return_address);
