@@ -16,14 +16,6 @@ std::string checkpoint_vocabulary(const std::filesystem::path& checkpoint) {
   return std::filesystem::exists(file) ? data::Vocabulary::load(file).text() : "";
 }
 
-/// Of a run given in epochs.
-std::int64_t steps_per_epoch(const Assembly& parts) {
-  const std::int64_t samples =
-      data::epoch_samples(parts.data.train->size(), loading_of(parts.config.data).repeats);
-  const std::int64_t batch = parts.config.batch.global;
-  return (samples + batch - 1) / batch;
-}
-
 /// What both kinds of assembly share: everything but the values. `checkpoint`: where they will come
 /// from; empty: they are drawn.
 std::unique_ptr<Assembly> build(const RunConfig& config, AssembleFor what,
@@ -42,7 +34,8 @@ std::unique_ptr<Assembly> build(const RunConfig& config, AssembleFor what,
     ORCHID_CHECK_INPUT(trained.empty() || trained == parts->data.vocabulary, checkpoint.string(),
                        ": trained with another vocabulary than that of the data");
     if (training && config.schedule.epochs > 0)
-      parts->config.schedule.steps = config.schedule.epochs * steps_per_epoch(*parts);
+      parts->config.schedule.steps =
+          config.schedule.epochs * steps_per_epoch(config, parts->data.train->size());
     if (auto* task = std::get_if<ImageClassificationTaskConfig>(&parts->config.task))
       task->labels = parts->data.classes;
   }

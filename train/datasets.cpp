@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "data/image/images.h"
+#include "data/loader.h"
 #include "data/text/mlm.h"
 
 namespace orchid::train {
@@ -169,6 +170,11 @@ LoadingKeys loading_of(const DataConfig& config) {
   if (const auto* images = std::get_if<data::ImageDataOptions>(&config))
     keys.repeats = images->repeats;
   return keys;
+}
+
+std::int64_t steps_per_epoch(const RunConfig& config, std::int64_t samples) {
+  const std::int64_t epoch = data::epoch_samples(samples, loading_of(config.data).repeats);
+  return (epoch + config.batch.global - 1) / config.batch.global;
 }
 
 }  // namespace orchid::train

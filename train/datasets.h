@@ -69,4 +69,7 @@ struct LoadingKeys {
 };
 LoadingKeys loading_of(const DataConfig&);
 
+/// Of a run given in epochs of so many samples; the last step of an epoch has what is left.
+std::int64_t steps_per_epoch(const RunConfig&, std::int64_t samples);
+
 }  // namespace orchid::train

@@ -12,17 +12,22 @@ namespace orchid::train {
 
 namespace {
 
-/// Training samples that the configuration alone tells; 0: the data must be read for it.
-std::int64_t rows_of(const TextShardsConfig&) {
-  return 0;
-}
-std::int64_t rows_of(const GlueDataConfig& glue) {
-  if (glue.task.empty()) return 0;
+/// Of GLUE's parts, which are as many everywhere.
+std::int64_t training_samples(const GlueDataConfig& glue) {
   const std::int64_t all = data::glue_part(data::glue_task(glue.task), "train").rows;
   return glue.train_rows > 0 ? std::min(glue.train_rows, all) : all;
 }
-std::int64_t rows_of(const data::ImageDataOptions&) {
-  return 0;
+
+/// Sets the steps of a run given in epochs, or says why they are not known.
+void count_steps(const RunConfig& config, RunPlan& plan) {
+  try {
+    const auto* glue = std::get_if<GlueDataConfig>(&config.data);
+    const std::int64_t samples =
+        glue ? training_samples(*glue) : open_data(config, OpenFor::training, "").train->size();
+    plan.steps = config.schedule.epochs * steps_per_epoch(config, samples);
+  } catch (const Error& error) {
+    plan.steps_unknown = error.what();
+  }
 }
 
 }  // namespace
@@ -48,12 +53,10 @@ RunPlan plan_run(const RunConfig& config) {
   plan.gradient_bytes = floats;
   plan.optimizer_bytes = 2 * floats;
   plan.activation_bytes = plan.model.activation_bytes;
-  plan.steps = config.schedule.steps;
-  if (config.schedule.epochs > 0) {
-    const std::int64_t rows =
-        std::visit([](const auto& data) { return rows_of(data); }, config.data);
-    plan.steps = config.schedule.epochs * ((rows + config.batch.global - 1) / config.batch.global);
-  }
+  if (config.schedule.epochs > 0)
+    count_steps(config, plan);
+  else
+    plan.steps = config.schedule.steps;
   plan.samples = plan.steps * config.batch.global;
   plan.tokens = plan.samples * length;
   return plan;
@@ -85,7 +88,7 @@ std::string plan_text(const RunConfig& config, const RunPlan& plan) {
                          plan.model.tensors.size(), " tensors");
   if (plan.steps == 0)
     text += str("\nsteps             those of ", config.schedule.epochs,
-                " epochs; the data would have to be read");
+                " epochs; how many, the data would tell: ", plan.steps_unknown);
   else
     text += str("\nsteps             ", plan.steps, " of ", config.batch.global,
                 " samples: ", short_number(static_cast<double>(plan.samples)), " samples, ",

@@ -5,7 +5,8 @@
 
 namespace orchid::train {
 
-/// What a run would cost, from its configuration alone: no device or file is touched.
+/// What a run would cost, from its configuration: no device is touched, and the data are only
+/// opened to count what an epoch of them is.
 struct RunPlan {
   model::Plan model;               ///< of one micro-batch
   std::int64_t micro_batches = 0;  ///< of a step
@@ -15,7 +16,8 @@ struct RunPlan {
   double gradient_bytes = 0;
   double optimizer_bytes = 0;
   double activation_bytes = 0;
-  std::int64_t steps = 0;
+  std::int64_t steps = 0;     ///< 0: not known
+  std::string steps_unknown;  ///< why
   std::int64_t samples = 0;
   std::int64_t tokens = 0;  ///< positions, padding included
   double total_bytes() const {

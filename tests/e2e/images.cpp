@@ -120,6 +120,20 @@ std::vector<nlohmann::json> metrics_of(const fs::path& run) {
 
 }  // namespace
 
+TEST_CASE("a plan counts the steps of its epochs where the pictures are", "[e2e][images]") {
+  const Digits here;
+  Words words = {"plan", config_path("image/mnist.json"), "--set", "batch.global=8"};
+  const std::string without = here.run(words).out;  // of a folder that is not there
+  CHECK(without.find("those of 6 epochs") != std::string::npos);
+  CHECK(without.find("mnist: no such file or folder") != std::string::npos);
+  for (const char* set : {"data.train=digits", "data.valid=digits", "data.repeats=3"}) {
+    words.emplace_back("--set");
+    words.emplace_back(set);
+  }
+  words.emplace_back("--json");
+  CHECK(here.answer(words)["steps"] == 72);
+}
+
 TEST_CASE("pictures are trained on, evaluated with both sets of weights, and reported",
           "[e2e][images]") {
   const Digits here;
