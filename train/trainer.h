@@ -24,6 +24,8 @@ class Trainer {
  public:
   /// `parts` has training data; `resume` continues where that checkpoint was made.
   Trainer(Assembly& parts, RunOutput& output, const StoredCheckpoint* resume);
+  /// Shows what the data had to say to the end, also before an error.
+  ~Trainer() { show_notes(); }
 
   /// Up to `last_step` steps in all, or until a signal came; saves at the end.
   enum class Outcome { completed, stopped };

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "train/signals.h"
 #include "train/trainer.h"
 
@@ -6,7 +8,10 @@
 namespace orchid::train {
 
 void Trainer::show_notes() {
-  for (const std::string& note : parts_.data.late_notes->take()) output_.console().note(note);
+  const int rank = parts_.comm->rank();
+  const std::string from = rank == 0 ? "" : str("rank ", rank, ": ");
+  for (const std::string& note : parts_.data.late_notes->take())
+    output_.console().own_note(from + note);
 }
 
 double Trainer::pace(std::int64_t samples, std::int64_t tokens, double seconds) const {
@@ -96,7 +101,8 @@ bool Trainer::run_evaluation() {
   const double loss = results.front().second.loss;
   progress_.evaluated_step = progress_.step;
   progress_.valid_loss = loss;
-  new_best_ = !progress_.best_valid_loss || loss < *progress_.best_valid_loss;
+  const std::optional<double>& best = progress_.best_valid_loss;
+  new_best_ = std::isfinite(loss) && (!best || !std::isfinite(*best) || loss < *best);
   if (new_best_) {
     progress_.best_valid_loss = loss;
     progress_.best_step = progress_.step;

@@ -108,6 +108,51 @@ TEST_CASE("pictures: top-5 counts the five likeliest classes", "[train][tasks][i
   CHECK(ClassMetrics(5, true).values({}).size() == 2);  // of five classes it would say nothing
 }
 
+TEST_CASE("pictures: logits that are no numbers are no hits", "[train][tasks][images]") {
+  const double nan = std::nan("");
+  struct Case {
+    Array logits;
+    double top5;
+  };
+  // The truth is class `truth`, at whatever place of the row the NaN are.
+  const std::int32_t truth = GENERATE(0, 3, 6);
+  const auto at = [&](std::int64_t i) { return static_cast<std::size_t>((truth + i) % 7); };
+  const auto row = [&](double of_truth, std::initializer_list<double> others) {
+    Array logits(7);
+    logits[at(0)] = of_truth;
+    std::int64_t i = 0;
+    for (const double x : others) logits[at(++i)] = x;
+    return logits;
+  };
+  const std::vector<Case> cases = {
+      {row(nan, {nan, nan, nan, nan, nan, nan}), 0},
+      {row(nan, {1, 2, 3, 4, 5, 6}), 0},
+      {row(nan, {-INFINITY, -INFINITY, 3, 4, 5, 6}), 0},
+      {row(9, {nan, nan, nan, nan, nan, nan}), 0},  // nothing says that it is the largest
+      {row(9, {nan, nan, nan, nan, nan, 1}), 0},
+      {row(9, {nan, nan, nan, nan, 0, 1}), 1},  // whatever the four are, it is among five
+      {row(9, {nan, 1, 2, 3, 4, 5}), 1},
+  };
+  const std::shared_ptr<Memory> host = make_host_pool();
+  data::Batch batch;
+  batch.samples = 1;
+  batch.targets = Tensor::empty({1}, DType::i32, host);
+  *batch.targets.data<std::int32_t>() = truth;
+  Context ctx({}, DType::f64, 1);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    INFO("case " << i << ", truth " << truth);
+    ClassMetrics metrics(7, true);
+    metrics.add(batch, upload(ctx, cases[i].logits, {1, 7}));
+    const Metrics values = metrics.values({});
+    CHECK(values[0].second == 0);
+    CHECK(values[1].second == cases[i].top5);
+  }
+  ClassMetrics two(2);
+  *batch.targets.data<std::int32_t>() = truth == 0 ? 0 : 1;
+  two.add(batch, upload(ctx, Array{nan, nan}, {1, 2}));
+  CHECK(two.values({})[0].second == 0);
+}
+
 TEST_CASE("pictures: a batch is handed on as it is", "[train][tasks][images]") {
   const auto task = make_task(ImageClassificationTaskConfig{.classes = 4});
   Context& ctx = test_context();

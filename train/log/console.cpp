@@ -88,9 +88,14 @@ void Console::clear_line() {
 }
 
 void Console::note(const std::string& text) {
-  if (silent_) return;
+  if (!silent_) own_note(text);
+}
+
+/// In one piece: ranks share stderr.
+void Console::own_note(const std::string& text) {
   clear_line();
-  std::fprintf(stderr, "%s\n", text.c_str());
+  const bool over_another = silent_ && isatty(STDERR_FILENO) != 0;  // the first rank's open line
+  std::fprintf(stderr, "%s%s\n", over_another ? "\r\033[K" : "", text.c_str());
 }
 
 }  // namespace orchid::train

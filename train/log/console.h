@@ -36,6 +36,8 @@ class Console {
   /// With each line of metrics: a line of its own where stderr is no terminal.
   void report(const Status&);
   void note(const std::string& text);
+  /// What this rank alone has met: silent ones show it too. `text` names the rank.
+  void own_note(const std::string& text);
   /// On a terminal, text in the line that is rewritten; nothing elsewhere.
   void line(const std::string& text);
 

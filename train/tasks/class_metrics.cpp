@@ -1,18 +1,27 @@
 #include "train/tasks/class_metrics.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace orchid::train {
 namespace {
 
 constexpr std::int64_t kTop = 5;
 
-/// Place of a class among all by its logit, from 0; of equal ones the first counts as larger.
+/// Place of a class among all by its logit, from 0; of equal ones the first counts as larger. A NaN
+/// is last, and behind none of the others: a class comes before those alone that it is known to.
 std::int64_t place_of(const double* logits, std::int64_t classes, std::int64_t of) {
-  std::int64_t place = 0;
+  std::int64_t place = classes - 1;
   for (std::int64_t c = 0; c < classes; ++c)
-    if (logits[c] > logits[of] || (logits[c] == logits[of] && c < of)) ++place;
+    if (logits[c] < logits[of] || (logits[c] == logits[of] && c > of)) --place;
   return place;
+}
+
+/// The class with the largest logit. Logits with a NaN name none: a wrong one then.
+std::int64_t named(std::span<const double> logits, std::int64_t truth) {
+  if (std::any_of(logits.begin(), logits.end(), [](double x) { return std::isnan(x); }))
+    return truth == 0 ? 1 : 0;
+  return std::max_element(logits.begin(), logits.end()) - logits.begin();
 }
 
 }  // namespace
@@ -26,8 +35,8 @@ void ClassMetrics::add(const data::Batch& batch, const Tensor& outputs) {
   const auto* truth = batch.targets.data<std::int32_t>();
   for (std::int64_t row = 0; row < batch.samples; ++row) {
     const double* first = logits.data() + row * classes;
-    const auto best = std::max_element(first, first + classes) - first;
-    counts_.add(static_cast<int>(best), truth[row]);
+    const std::int64_t answer = named({first, static_cast<std::size_t>(classes)}, truth[row]);
+    counts_.add(static_cast<int>(answer), truth[row]);
     if (top5_ && place_of(first, classes, truth[row]) < kTop) ++in_top5_;
   }
 }

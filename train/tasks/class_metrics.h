@@ -7,7 +7,8 @@ namespace orchid::train {
 
 /// Figures of one class a sample: accuracy; majority, the accuracy of always naming the commonest
 /// class; of two classes also f1 (of class 1) and matthews; with `top5` and more classes than five
-/// the share of samples whose class is among the five likeliest.
+/// the share of samples whose class is among the five likeliest. A sample with a NaN among its
+/// logits counts as answered wrongly; a class is among the five as far as that is certain.
 class ClassMetrics final : public TaskMetrics {
  public:
   explicit ClassMetrics(std::int64_t classes, bool top5 = false);
