@@ -9,14 +9,14 @@
 namespace orchid::train {
 namespace {
 
-/// The first samples of a data set.
-class FirstSamples : public data::Dataset {
+/// Some samples of a data set, evenly from all of it: it may be sorted by class.
+class EverySoMany : public data::Dataset {
  public:
-  FirstSamples(const data::Dataset& all, std::int64_t size) : all_(all), size_(size) {}
+  EverySoMany(const data::Dataset& all, std::int64_t size) : all_(all), size_(size) {}
   std::int64_t size() const override { return size_; }
   void item(std::int64_t index, std::uint64_t draw, data::Batch& batch,
             std::int64_t row) const override {
-    all_.item(index, draw, batch, row);
+    all_.item(index * all_.size() / size_, draw, batch, row);
   }
   data::Batch empty_batch(std::int64_t rows, const std::shared_ptr<Memory>& memory) const override {
     return all_.empty_batch(rows, memory);
@@ -34,7 +34,7 @@ bool for_each_batch(const data::Dataset& dataset, const EvaluationOptions& optio
                     const std::function<bool()>& stop, const Use& use) {
   const std::int64_t size =
       options.samples > 0 ? std::min(options.samples, dataset.size()) : dataset.size();
-  const FirstSamples samples(dataset, size);
+  const EverySoMany samples(dataset, size);
   Communicator* const ranks = options.ranks && options.ranks->world() > 1 ? options.ranks : nullptr;
   data::LoaderOptions loading = data::evaluation_options(
       options.micro_batch, ranks ? ranks->rank() : 0, ranks ? ranks->world() : 1);

@@ -29,7 +29,7 @@ struct Evaluation {
 
 struct EvaluationOptions {
   std::int64_t micro_batch = 32;
-  std::int64_t samples = 0;       ///< the first ones; 0: all
+  std::int64_t samples = 0;       ///< that many, evenly from all; 0: all
   int threads = 1;                ///< that prepare batches
   Communicator* ranks = nullptr;  ///< that share the samples; all get the figures of all
 };

@@ -111,7 +111,11 @@ Image evaluation_crop(const Image& image, std::int64_t shorter, std::int64_t siz
   const std::int64_t least = std::min(image.width, image.height);
   ORCHID_CHECK(least > 0, "evaluation_crop: the image is empty");
   const auto scaled = [&](std::int64_t side) { return shorter * side / least; };
-  const Image resized = resize(image, scaled(image.width), scaled(image.height), filter);
+  const std::int64_t width = scaled(image.width), height = scaled(image.height);
+  ORCHID_CHECK_INPUT(width <= kMostPixels / height, "expected at most ", kMostPixels,
+                     " pixels with a shorter side of ", shorter, ", got ", width, " x ", height,
+                     " from ", image.width, " x ", image.height);
+  const Image resized = resize(image, width, height, filter);
   const auto margin = [&](std::int64_t side) {
     return rounded(static_cast<double>(side - size) / 2);
   };

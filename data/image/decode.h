@@ -21,7 +21,7 @@ struct DecodeOptions {
   /// Damaged data is an Error; else what could be read of it is returned, and noted.
   bool strict = false;
   /// More pixels than this, at its size, are an Error before any memory is asked for.
-  std::int64_t most_pixels = std::int64_t{1} << 27;
+  std::int64_t most_pixels = kMostPixels;
 };
 
 enum class ImageFormat { jpeg, png };

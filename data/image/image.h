@@ -21,6 +21,9 @@ struct UnsetAllocator : std::allocator<T> {
   }
 };
 
+/// Of a picture, 400 MB: what is larger is refused before any memory is asked for.
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 27;
+
 /// A picture: rows from the top, in each row red, green, blue of each pixel, a byte each.
 struct Image {
   std::int64_t width = 0, height = 0;

@@ -293,6 +293,9 @@ std::map<std::int64_t, std::string> read_devkit_classes(const std::string& file)
     };
     const auto &ids = field("ILSVRC2012_ID"), &names = field("WNID"),
                &parts = field("num_children");
+    ORCHID_CHECK_INPUT(ids.size() == names.size() && ids.size() == parts.size(),
+                       "synsets: expected fields of as many elements, got ", ids.size(), ", ",
+                       names.size(), " and ", parts.size());
     std::map<std::int64_t, std::string> classes;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       ORCHID_CHECK_INPUT(

@@ -5,6 +5,8 @@
 namespace orchid::data {
 namespace {
 
+constexpr std::int64_t kMostResize = 8192;
+
 void probability(const char* key, double value) {
   ORCHID_CHECK_USAGE(value >= 0 && value <= 1, key, ": expected 0 to 1, got ", value);
 }
@@ -55,9 +57,10 @@ void validate(const ImageDataOptions& options) {
   by_channel("deviation", options.deviation);
   for (const double value : options.deviation)
     ORCHID_CHECK_USAGE(value > 0, "deviation: expected above 0, got ", value);
-  ORCHID_CHECK_USAGE(options.resize == 0 || options.resize >= options.size,
-                     "resize: expected 0 or at least the size, ", options.size, ", got ",
-                     options.resize);
+  ORCHID_CHECK_USAGE(
+      options.resize == 0 || (options.resize >= options.size && options.resize <= kMostResize),
+      "resize: expected 0, or from the size, ", options.size, ", to ", kMostResize, ", got ",
+      options.resize);
   ORCHID_CHECK_USAGE(options.filter != Interpolation::random,
                      "filter: expected bilinear | bicubic, got random");
   with_context("augmentation", [&] { validate_augmentation(options.augmentation, options.size); });
@@ -68,8 +71,6 @@ void validate(const ImageDataOptions& options) {
                      options.valid_fraction);
   ORCHID_CHECK_USAGE(options.repeats >= 1 && options.repeats <= 64,
                      "repeats: expected 1 to 64, got ", options.repeats);
-  at_least("threads", static_cast<double>(options.threads), 0);
-  at_least("prefetch", static_cast<double>(options.prefetch), 1);
 }
 
 }  // namespace orchid::data

@@ -101,10 +101,10 @@ TEST_CASE("no damaged tar brings its reader down", "[data][image_fuzz]") {
                           tar_member("x", "30 path=n1/some long name.png\n", 'x') +
                           tar_member("n1/b.png", gray_png(3, 3, 2)) + tar_member("n2.tar", inner) +
                           tar_end();
-  REQUIRE(tar_members(Memory(tar)).size() == 3);
+  REQUIRE(tar_members(Memory(tar)).files.size() == 3);
   fuzz(tar, 32, [](std::string& text, Dice& dice) {
     if (dice.below(8) > 0) mend_tar_checksums(text);
-    for (const TarMember& member : tar_members(Memory(text))) {
+    for (const TarMember& member : tar_members(Memory(text)).files) {
       REQUIRE(member.offset >= 512);
       REQUIRE(member.size >= 0);
       REQUIRE(member.size <= std::ssize(text) - member.offset);
@@ -117,6 +117,16 @@ TEST_CASE("no damaged meta.mat brings its reader down", "[data][image_fuzz]") {
     const std::string mat = slurp(source_dir() / "tests/data/images" / file);
     fuzz(mat, 33, [](std::string& text, Dice&) { read_mat(bytes_of(text)); });
   }
+}
+
+TEST_CASE("a meta.mat with a field twice is refused", "[data][image_open]") {
+  std::string mat = slurp(source_dir() / "tests/data/images/meta_plain.mat");
+  const std::string unused = "words", again = "ILSVRC2012_ID";
+  mat.replace(mat.find(unused), again.size(), again);
+  const TempDir dir;
+  spit(dir.path() / "meta.mat", mat);
+  require_error(ErrorKind::input_data, {"synsets: expected fields of as many elements"},
+                [&] { read_devkit_classes((dir.path() / "meta.mat").string()); });
 }
 
 TEST_CASE("no damaged file of MNIST or CIFAR-10 brings its reader down", "[data][image_fuzz]") {

@@ -232,6 +232,8 @@ TEST_CASE("evaluation takes the center of the resized image", "[data][image]") {
         crop(resize(image, 16, 7, Filter::box), 4, 0, 7, 7));
   require_error(ErrorKind::failure, {"expected a crop of at most 10 pixels, got 11"},
                 [&] { evaluation_crop(image, 10, 11, Filter::box); });
+  require_error(ErrorKind::input_data, {"expected at most 134217728 pixels", "248 x 16120000"},
+                [&] { evaluation_crop(Image(1, 65000), 248, 224, Filter::box); });
 }
 
 TEST_CASE("noise is what normal_pair makes of its words", "[data][image]") {

@@ -228,6 +228,7 @@ TEST_CASE("each rule of a section is checked", "[train][config]") {
       {"data.length=0", "data.length: expected at least 1, got 0"},
       {"data.length=256", "data.length: expected at most model.length = 128, got 256"},
       {"data.prefetch=0", "data.prefetch: expected at least 1, got 0"},
+      {"data.threads=257", "data.threads: expected at most 256, got 257"},
       {"optimizer.learning_rate=-1", "optimizer.learning_rate: expected a number of 0 or more"},
       {"optimizer.weight_decay=-1", "optimizer.weight_decay: expected a number of 0 or more"},
       {"optimizer.betas=[0.9,1]", "optimizer.betas: expected numbers in [0, 1), got 1"},

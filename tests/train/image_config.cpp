@@ -143,6 +143,13 @@ TEST_CASE("data, network and task of pictures must fit each other", "[train][con
                           "deviation": [1]})"},
                 "data.train: required, and missing");
   check_refused({"data.augmentation.flip=2"}, "data: ");
+  check_refused({"data.resize=8193"}, "data: resize: expected 0, or from the size, 28, to 8192");
+  check_refused({"data.threads=4294967296"}, "data.threads: expected at most 256");
+  check_refused({"data.prefetch=1025"}, "data.prefetch: expected at most 1024, got 1025");
+  check_refused({"data.augmentation.mixup=0.2", "batch.per_device=1"},
+                "batch.per_device: mixup and cutmix need an even number, got 1");
+  check_refused({"data.augmentation.cutmix=1", "batch.per_device=64", "batch.global=33"},
+                "batch.per_device: mixup and cutmix need an even number, got 33");
   check_refused({"task.labels=a,b"}, "task.labels: expected 10, as task.classes says, got 2");
   check_refused({"task.classes=1"}, "task.classes: expected at least 2, got 1");
   check_refused({"task.label_smoothing=1"},

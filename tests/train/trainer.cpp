@@ -222,7 +222,10 @@ TEST_CASE("evaluation weighs targets alike and knows the entropy of their freque
   const Evaluation some =
       evaluate(run.parts.ctx, *run.model, *run.parts.task, *run.parts.data.train,
                {.micro_batch = 2, .samples = 3}, [] { return false; });
+  // Rows 0, 4 and 8, evenly from all: of the tokens 0, 4, 0 they have 1, 2 and 3 targets.
   CHECK(some.targets == 6);
+  CHECK(some.metric("unigram_entropy") ==
+        Approx(-(4.0 / 6) * std::log(4.0 / 6) - (2.0 / 6) * std::log(2.0 / 6)));
   CHECK(!evaluate(run.parts.ctx, *run.model, *run.parts.task, *run.parts.data.train, {}, [] {
            return true;
          }).complete);

@@ -71,7 +71,7 @@ struct RunConfig {
           "stop");
     field("evaluate_every", self.evaluate_every, "steps between evaluations; 0: at the end only");
     field("evaluate_samples", self.evaluate_samples,
-          "first samples of the validation data to evaluate; 0: all");
+          "samples to evaluate, taken evenly from the validation data; 0: all");
     field("checkpoint", self.checkpoint, "when to save, and what to keep");
     field("log_every", self.log_every, "steps between lines of metrics");
     field("trace", self.trace, "time per op in summary.json; also by ORCHID_TRACE=1");

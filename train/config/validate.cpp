@@ -100,13 +100,13 @@ const Model& model_for(const char* data, const RunConfig& config) {
 }
 
 void check_length(const char* data, std::int64_t length, const RunConfig& config) {
+  at_least("data.length", length, 1);
   const std::int64_t most = model_for<model::BertConfig>(data, config).length;
   ORCHID_CHECK_USAGE(length <= most, "data.length: expected at most model.length = ", most,
                      ", got ", length);
 }
 
-void check_loading(std::int64_t length, std::int64_t threads, std::int64_t prefetch) {
-  at_least("data.length", length, 1);
+void check_loading(std::int64_t threads, std::int64_t prefetch) {
   at_least("data.threads", threads, 0);
   at_most("data.threads", threads, 256);
   at_least("data.prefetch", prefetch, 1);
@@ -117,7 +117,7 @@ void check_data(const TextShardsConfig& data, const RunConfig& config) {
   ORCHID_CHECK_USAGE(!data.train.empty(), "data.train: required, and missing");
   ORCHID_CHECK_USAGE(std::holds_alternative<MlmTaskConfig>(config.task),
                      "task.type: data.type text_shards has no labels: expected mlm");
-  check_loading(data.length, data.threads, data.prefetch);
+  check_loading(data.threads, data.prefetch);
   check_length(data.type, data.length, config);
 }
 
@@ -125,7 +125,7 @@ void check_data(const TextShardsConfig& data, const RunConfig& config) {
 /// chooses the task.
 void check_data(const GlueDataConfig& data, const RunConfig& config) {
   ORCHID_CHECK_USAGE(!data.directory.empty(), "data.directory: required, and missing");
-  check_loading(data.length, data.threads, data.prefetch);
+  check_loading(data.threads, data.prefetch);
   check_length(data.type, data.length, config);
   at_least("data.train_rows", data.train_rows, 0);
   if (config.glue) return;
@@ -144,6 +144,7 @@ void check_data(const GlueDataConfig& data, const RunConfig& config) {
 void check_data(const data::ImageDataOptions& data, const RunConfig& config) {
   ORCHID_CHECK_USAGE(!data.train.empty(), "data.train: required, and missing");
   with_context("data", [&] { data::validate(data); });
+  check_loading(data.threads, data.prefetch);
   ORCHID_CHECK_USAGE(std::holds_alternative<ImageClassificationTaskConfig>(config.task),
                      "task.type: data.type images needs image_classification, got ",
                      type_of(config.task));
@@ -154,6 +155,11 @@ void check_data(const data::ImageDataOptions& data, const RunConfig& config) {
   ORCHID_CHECK_USAGE(vit.channels == data.channels,
                      "model.channels: expected data.channels = ", data.channels, ", got ",
                      vit.channels);
+  // The middle one of an odd number would be mixed with itself.
+  const std::int64_t micro = std::min(config.batch.per_device, config.batch.global);
+  ORCHID_CHECK_USAGE(
+      (data.augmentation.mixup <= 0 && data.augmentation.cutmix <= 0) || micro % 2 == 0,
+      "batch.per_device: mixup and cutmix need an even number, got ", micro);
 }
 
 void check_glue(const RunConfig& config) {
