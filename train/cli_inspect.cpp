@@ -169,7 +169,7 @@ void add_checkpoint(CLI::App& app, Action& action) {
   const std::vector<std::string> commands = {"orchid checkpoint show runs/quickstart",
                                              "orchid checkpoint verify runs/quickstart --json"};
   group->footer(examples(commands));
-  const char* path = "run directory (its newest checkpoint) or checkpoint";
+  const char* path = "run directory (its newest checkpoint), RUN/best, or checkpoint";
   add_path_verb(*group, action, "show", "Step, files, tensors and configuration", "path", path,
                 run_show)
       ->footer(examples(commands));

@@ -145,7 +145,8 @@ int run_classify(PredictOptions options) {
 CLI::App* add_verb(CLI::App* predict, const char* name, const char* what,
                    const std::shared_ptr<PredictOptions>& options, const char* texts) {
   CLI::App* verb = predict->add_subcommand(name, what);
-  verb->add_option("path", options->path, "run directory (its newest checkpoint) or checkpoint")
+  verb->add_option("path", options->path,
+                   "run directory (its newest checkpoint), RUN/best, or checkpoint")
       ->required();
   verb->add_option("text", options->texts, texts);
   add_sets(verb, options->sets);

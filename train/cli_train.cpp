@@ -113,7 +113,8 @@ void add_evaluate(CLI::App& app, Action& action) {
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App* verb =
       app.add_subcommand("evaluate", "Loss and accuracy of a checkpoint on the validation data");
-  verb->add_option("path", options->path, "run directory (its newest checkpoint) or checkpoint")
+  verb->add_option("path", options->path,
+                   "run directory (its newest checkpoint), RUN/best, or checkpoint")
       ->required();
   add_sets(verb, options->sets);
   verb->add_flag("--ema", options->ema, "the moving average of the weights instead of them");

@@ -172,9 +172,12 @@ LoadingKeys loading_of(const DataConfig& config) {
   return keys;
 }
 
+std::int64_t epoch_samples(const RunConfig& config, std::int64_t samples) {
+  return data::epoch_samples(samples, loading_of(config.data).repeats);
+}
+
 std::int64_t steps_per_epoch(const RunConfig& config, std::int64_t samples) {
-  const std::int64_t epoch = data::epoch_samples(samples, loading_of(config.data).repeats);
-  return (epoch + config.batch.global - 1) / config.batch.global;
+  return (epoch_samples(config, samples) + config.batch.global - 1) / config.batch.global;
 }
 
 }  // namespace orchid::train

@@ -69,7 +69,9 @@ struct LoadingKeys {
 };
 LoadingKeys loading_of(const DataConfig&);
 
-/// Of a run given in epochs of so many samples; the last step of an epoch has what is left.
+/// Of a run given in epochs, of so many samples: how many an epoch shows, and in how many steps,
+/// the last of which has what is left.
+std::int64_t epoch_samples(const RunConfig&, std::int64_t samples);
 std::int64_t steps_per_epoch(const RunConfig&, std::int64_t samples);
 
 }  // namespace orchid::train

@@ -25,6 +25,7 @@ void count_steps(const RunConfig& config, RunPlan& plan) {
     const std::int64_t samples =
         glue ? training_samples(*glue) : open_data(config, OpenFor::training, "").train->size();
     plan.steps = config.schedule.epochs * steps_per_epoch(config, samples);
+    plan.samples = config.schedule.epochs * epoch_samples(config, samples);
   } catch (const Error& error) {
     plan.steps_unknown = error.what();
   }
@@ -53,11 +54,12 @@ RunPlan plan_run(const RunConfig& config) {
   plan.gradient_bytes = floats;
   plan.optimizer_bytes = 2 * floats;
   plan.activation_bytes = plan.model.activation_bytes;
-  if (config.schedule.epochs > 0)
+  if (config.schedule.epochs > 0) {
     count_steps(config, plan);
-  else
+  } else {
     plan.steps = config.schedule.steps;
-  plan.samples = plan.steps * config.batch.global;
+    plan.samples = plan.steps * config.batch.global;
+  }
   plan.tokens = plan.samples * length;
   return plan;
 }
@@ -78,8 +80,12 @@ std::string plan_json(const RunConfig& config, const RunPlan& plan) {
   json.key("memory").begin_object().member("parameters", plan.parameter_bytes);
   json.member("gradients", plan.gradient_bytes).member("optimizer", plan.optimizer_bytes);
   json.member("activations", plan.activation_bytes).member("total", plan.total_bytes());
-  json.end_object().member("steps", plan.steps).member("samples", plan.samples);
-  return json.member("tokens", plan.tokens).end_object().text();
+  json.end_object();
+  if (plan.steps > 0)
+    json.member("steps", plan.steps).member("samples", plan.samples).member("tokens", plan.tokens);
+  else
+    json.member("steps_unknown", plan.steps_unknown);
+  return json.end_object().text();
 }
 
 std::string plan_text(const RunConfig& config, const RunPlan& plan) {

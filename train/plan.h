@@ -17,7 +17,7 @@ struct RunPlan {
   double optimizer_bytes = 0;
   double activation_bytes = 0;
   std::int64_t steps = 0;     ///< 0: not known
-  std::string steps_unknown;  ///< why
+  std::string steps_unknown;  ///< why; then there are no samples and tokens either
   std::int64_t samples = 0;
   std::int64_t tokens = 0;  ///< positions, padding included
   double total_bytes() const {

@@ -36,9 +36,11 @@ struct Run {
     weight.value = upload(ctx, {1, 2, 3}, {3});
     optimizer.emplace(ctx, OptimizerConfig{}, visit);
   }
-  fs::path save(std::int64_t step, std::optional<double> valid_loss = {}) {
+  fs::path save(std::int64_t step, std::optional<double> valid_loss = {},
+                std::int64_t best_step = -1) {
     CheckpointState state{run_config(), {}, "0", "c", {}};
     state.progress.step = step;
+    state.progress.best_step = best_step;
     if (valid_loss) {
       state.progress.evaluated_step = step;
       state.progress.valid_loss = valid_loss;
@@ -277,6 +279,22 @@ TEST_CASE("a checkpoint is found by its own, its folder's and its run's path",
         dir / "run/checkpoints/step-00000001");
   require_error([&] { find_checkpoint(dir.path()); }, "no checkpoint in it");
   require_error([&] { find_checkpoint(dir / "none"); }, "expected the directory of a run");
+}
+
+TEST_CASE("the best checkpoint of a run is found by RUN/best", "[train][checkpoint]") {
+  const TempDir dir;
+  Run run(dir / "run/checkpoints", {.every = 1, .keep = 1, .best = true});
+  run.save(1);
+  require_error([&] { find_checkpoint(dir / "run/best"); }, "no evaluation yet");
+  run.save(2, 0.5, 2);
+  run.save(3, NAN, 2);
+  run.save(4, 0.75, 2);
+  CHECK(run.steps() == Steps{2, 4});
+  CHECK(find_checkpoint(dir / "run/best") == dir / "run/checkpoints/step-00000002");
+  CHECK(find_checkpoint(dir / "run") == dir / "run/checkpoints/step-00000004");
+  fs::remove_all(dir / "run/checkpoints/step-00000002");
+  require_error([&] { find_checkpoint(dir / "run/best"); },
+                "step 2 was the best, and its checkpoint is not kept");
 }
 
 TEST_CASE("a damaged state.json is refused with the member", "[train][checkpoint]") {

@@ -131,7 +131,23 @@ void verify_checkpoint(const fs::path& checkpoint) {
   });
 }
 
+namespace {
+
+fs::path find_best(const fs::path& run) {
+  const fs::path newest = find_checkpoint(run);
+  const std::int64_t step = read_state(newest).progress.best_step;
+  ORCHID_CHECK_INPUT(step >= 0, run.string(), ": no evaluation yet, so no best checkpoint");
+  const fs::path best = newest.parent_path() / checkpoint_name(step);
+  ORCHID_CHECK_INPUT(
+      fs::exists(best / kStateFile), run.string(), ": step ", step,
+      " was the best, and its checkpoint is not kept; checkpoint.best=true keeps it");
+  return best;
+}
+
+}  // namespace
+
 fs::path find_checkpoint(const fs::path& path) {
+  if (path.filename() == "best" && !fs::exists(path)) return find_best(path.parent_path());
   ORCHID_CHECK_INPUT(fs::is_directory(path), path.string(),
                      ": expected the directory of a run or of a checkpoint");
   if (fs::exists(path / kStateFile)) {

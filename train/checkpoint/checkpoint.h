@@ -49,7 +49,8 @@ void load_averages(const std::filesystem::path& checkpoint, const VisitModel&);
 void verify_checkpoint(const std::filesystem::path& checkpoint);
 
 /// The checkpoint meant by `path`: itself, or the newest of a run directory or of its checkpoints
-/// folder. Throws an input_data Error if there is none.
+/// folder; RUN/best: that of the lowest validation loss. Throws an input_data Error if there is
+/// none.
 std::filesystem::path find_checkpoint(const std::filesystem::path& path);
 
 }  // namespace orchid::train

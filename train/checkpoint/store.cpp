@@ -1,6 +1,7 @@
 #include "train/checkpoint/store.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <iomanip>
 #include <sstream>
@@ -111,7 +112,9 @@ void CheckpointStore::prune() const {
   double lowest = 0;
   for (const StoredCheckpoint& checkpoint : all) {
     const Progress& progress = checkpoint.state.progress;
-    if (!config_.best || !progress.valid_loss || progress.evaluated_step != progress.step) continue;
+    if (!config_.best || !progress.valid_loss || !std::isfinite(*progress.valid_loss) ||
+        progress.evaluated_step != progress.step)
+      continue;
     if (best >= 0 && *progress.valid_loss >= lowest) continue;
     best = progress.step;
     lowest = *progress.valid_loss;
