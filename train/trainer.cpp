@@ -25,6 +25,9 @@ constexpr std::int64_t kTotals = 7;
 /// Most steps whose results are left on the device, and what is kept of each: the optimizer's
 /// control, then the totals.
 constexpr std::int64_t kUnsettled = 64;
+/// The same of ranks, who learn from them that one was told to stop: few enough for the half minute
+/// that a cluster leaves them.
+constexpr std::int64_t kUnsettledOfRanks = 4;
 constexpr std::int64_t kResults = ops::kControls + kTotals;
 
 /// Steps without an update that end a run.
@@ -260,8 +263,9 @@ void Trainer::update(const Step& step) {
 
 bool Trainer::settle_now() const {
   return parts_.ctx.device().type == DeviceType::cpu || !loss_ ||
-         std::ssize(unsettled_) == kUnsettled || progress_.step % parts_.config.log_every == 0 ||
-         progress_.step == last_step_ || evaluation_due() || checkpoint_due();
+         std::ssize(unsettled_) == (parallel() ? kUnsettledOfRanks : kUnsettled) ||
+         progress_.step % parts_.config.log_every == 0 || progress_.step == last_step_ ||
+         evaluation_due() || checkpoint_due();
 }
 
 void Trainer::settle() {
@@ -345,6 +349,10 @@ void Trainer::save() {
   if (!output_.kept()) return;
   share_buffers();
   const Optimizer::Moments moments = optimizer_.moments(parts_.ctx, *parts_.comm);
+  if (parallel()) {  // what broke on its way is not to be written
+    parts_.ctx.memory()->synchronize();
+    parts_.comm->check();
+  }
   saved_step_ = progress_.step;
   if (!output_.directory()) return;  // the first rank writes
   output_.sync();
