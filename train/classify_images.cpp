@@ -8,6 +8,7 @@
 #include "data/image/augment.h"
 #include "data/image/view.h"
 #include "data/io/mapped_file.h"
+#include "data/io/paths.h"
 
 namespace orchid::train {
 namespace {
@@ -106,15 +107,17 @@ void ImageClassifier::answer(const std::string* files, std::int64_t count, std::
 std::vector<std::string> image_files(const std::vector<std::string>& paths) {
   std::vector<std::string> files;
   for (const std::string& path : paths) {
-    ORCHID_CHECK_INPUT(fs::exists(path), path, ": no such file or folder");
-    if (!fs::is_directory(path)) {
+    std::error_code error;
+    ORCHID_CHECK_INPUT(fs::exists(path, error), path, ": no such file or folder");
+    if (!data::is_folder(path)) {
       files.push_back(path);
       continue;
     }
     const std::ptrdiff_t before = std::ssize(files);
-    for (const auto& entry : fs::recursive_directory_iterator(path))
-      if (entry.is_regular_file() && is_picture(entry.path()))
-        files.push_back(entry.path().string());
+    for (fs::recursive_directory_iterator it(path, error), end; !error && it != end;
+         it.increment(error))
+      if (is_picture(it->path()) && data::is_file(it->path())) files.push_back(it->path().string());
+    ORCHID_CHECK_INPUT(!error, path, ": cannot list: ", error.message());
     ORCHID_CHECK_INPUT(std::ssize(files) > before, path, ": no JPEG or PNG file in it");
     std::sort(files.begin() + before, files.end());
   }

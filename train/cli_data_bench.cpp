@@ -6,6 +6,7 @@
 #include "data/image/images.h"
 #include "train/cli_data.h"
 #include "train/config/load.h"
+#include "train/log/console.h"
 #include "train/log/json_writer.h"
 
 namespace orchid::train {
@@ -58,6 +59,8 @@ LoaderTimes measure(const data::ImageDataOptions& options, const LoaderBenchRequ
   plain.augmentation.randaugment.operations = 0;
   plain.augmentation.jitter = {};
   const auto images = data::open_images(options.train, data::ImagePart::train);
+  Console console;
+  for (const std::string& note : images->notes()) console.note(note);
   const data::ImageDataset whole(images, options, data::ImageUse::training, 0);
   const data::ImageDataset bare(images, plain, data::ImageUse::training, 0);
   const std::int64_t count = std::min(request.most, whole.size());
@@ -112,8 +115,8 @@ void add_bench_loader(CLI::App& group, Action& action) {
   verb->add_option("--most", request->most, "pictures at most")->check(CLI::PositiveNumber);
   add_sets(verb, request->sets);
   verb->add_flag("--json", request->json, "print JSON");
-  verb->footer(examples({"orchid data bench imagenet/val",
-                         "orchid data bench configs/image/mnist.json --passes 1 --json"}));
+  verb->footer(examples({"orchid data bench tests/data/images",
+                         "orchid data bench tests/data/images --passes 1 --json"}));
   verb->callback([request, &action] { action = [request] { return run_bench_loader(*request); }; });
 }
 

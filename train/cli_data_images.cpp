@@ -8,6 +8,7 @@
 #include "data/image/packed.h"
 #include "data/image/sheet.h"
 #include "data/io/atomic_file.h"
+#include "data/io/paths.h"
 #include "data/loader.h"
 #include "train/cli_data.h"
 #include "train/config/load.h"
@@ -31,13 +32,20 @@ data::ImagePart part_of(const std::string& name) {
   return name == "train" ? data::ImagePart::train : data::ImagePart::valid;
 }
 
+void print_notes(const std::vector<std::string>& notes) {
+  Console console;
+  for (const std::string& note : notes) console.note(note);
+}
+
 int run_pack(PackRequest request) {
   ORCHID_CHECK_USAGE(request.keep != (request.options.size > 0),
                      "expected --size N, or --keep for the bytes as they are");
   request.options.shard_bytes = request.shard_mib << 20;
   request.options.progress = progress_line("packing");
   const auto images = data::open_images(request.in, part_of(request.part));
+  print_notes(images->notes());
   const data::PackReport report = data::pack_images(*images, request.options);
+  print_notes(report.damaged);
   const auto size = [](std::int64_t bytes) {
     return short_number(static_cast<double>(bytes)) + "B";
   };
@@ -45,7 +53,7 @@ int run_pack(PackRequest request) {
   json.begin_object().member("directory", request.options.out.string());
   json.member("kind", images->kind()).member("pictures", report.pictures);
   json.member("classes", std::ssize(images->classes())).member("resized", report.resized);
-  json.member("damaged", report.damaged).member("shards", report.shards);
+  json.member("damaged", std::ssize(report.damaged)).member("shards", report.shards);
   json.member("bytes", report.bytes).member("bytes_before", report.bytes_before);
   json.member("seconds", report.seconds).end_object();
   std::string text = str(request.options.out.string(), ": ", report.pictures, " pictures of ",
@@ -53,10 +61,13 @@ int run_pack(PackRequest request) {
                          report.shards, " shards of ", size(report.bytes), ", before ",
                          size(report.bytes_before), ", in ", duration_text(report.seconds));
   if (request.options.size > 0) text += str("\n", report.resized, " of them made smaller");
-  if (report.damaged > 0) text += str("\n", report.damaged, " damaged, kept as they are");
+  if (!report.damaged.empty())
+    text += str("\n", report.damaged.size(), " damaged, kept as they are");
   print_answer(request.json, json.text(), text);
   return 0;
 }
+
+constexpr std::int64_t kMostSmall = 64;  ///< pixels of a side
 
 struct PreviewRequest {
   std::string what, out;
@@ -72,17 +83,29 @@ struct Shown {
   data::LoaderOptions loading;
 };
 
+/// The side at which a sheet shows pictures, if they are small and square: that of the largest, of
+/// those it begins with. 0: others are among them, or none can be read.
+std::int64_t small_side(const data::ImageCollection& images, std::int64_t count) {
+  std::int64_t side = 0;
+  for (std::int64_t i = 0; i < std::min(count, images.size()); ++i) {
+    try {
+      const data::ImageInfo info = data::image_info(images.stored(i));
+      if (info.width != info.height || info.width > kMostSmall) return 0;
+      side = std::max(side, info.width);
+    } catch (const Error&) {  // named when it is shown
+    }
+  }
+  return side;
+}
+
 /// Pictures at a path, as they are: small ones whole, of others the center.
 data::ImageDataOptions plain_options(const PreviewRequest& request) {
   ORCHID_CHECK_USAGE(request.sets.empty(), "--set goes with a configuration");
   data::ImageDataOptions options;
   options.train = options.valid = request.what;
   const auto images = data::open_images(request.what, part_of(request.valid ? "valid" : "train"));
-  const data::ImageInfo first = data::image_info(images->stored(0));
-  if (first.width == first.height && first.width <= 64) {
-    options.size = first.width;
-    options.resize = 0;
-  }
+  if (const std::int64_t side = small_side(*images, request.count); side > 0)
+    options.size = options.resize = side;
   return options;
 }
 
@@ -113,10 +136,11 @@ int run_preview(const PreviewRequest& request) {
   Shown shown = shown_of(request);
   if (request.valid && shown.options.valid_fraction == 0) shown.options.train.clear();
   if (!request.valid && shown.options.valid_fraction == 0) shown.options.valid.clear();
-  const data::OpenedImages opened =
-      data::open_image_data(shown.options, shown.seed, !request.valid);
-  const data::ImageDataset* dataset = request.valid ? opened.valid.get() : opened.train.get();
+  data::OpenedImages opened = data::open_image_data(shown.options, shown.seed, !request.valid);
+  print_notes(opened.notes);
+  data::ImageDataset* dataset = request.valid ? opened.valid.get() : opened.train.get();
   ORCHID_CHECK_USAGE(dataset, request.what, ": it names no pictures for --valid");
+  dataset->on_damaged([](const std::string& line) { print_notes({line}); });
   if (!request.valid) {
     const std::int64_t samples = data::epoch_samples(dataset->size(), shown.loading.repeats);
     shown.loading.start_step =
@@ -179,9 +203,9 @@ void add_pack_images(CLI::App& group, Action& action) {
                    "0: all processors; the result is the same")
       ->check(CLI::NonNegativeNumber);
   verb->add_flag("--json", request->json, "print JSON");
-  verb->footer(
-      examples({"orchid data pack-images imagenet --part train --size 256 --out packed/train",
-                "orchid data pack-images ILSVRC2012_img_train.tar --keep --out packed/train"}));
+  verb->footer(examples(
+      {"orchid data pack-images tests/data/images --size 20 --out packed/train",
+       "orchid data pack-images tests/data/images --part valid --keep --out packed/valid"}));
   verb->callback([request, &action] { action = [request] { return run_pack(*request); }; });
 }
 
@@ -198,13 +222,14 @@ void add_preview(CLI::App& group, Action& action) {
   verb->add_flag("--valid", request->valid, "what evaluation sees instead");
   add_sets(verb, request->sets);
   verb->add_flag("--json", request->json, "print JSON");
-  verb->footer(examples({"orchid data preview cifar-10-batches-bin --out sheet.png --count 100",
-                         "orchid data preview config.json --out sheet.png --epoch 3 --json"}));
+  verb->footer(examples({"orchid data preview tests/data/images --out sheet.png",
+                         "orchid data preview configs/image/imagenette.json --set "
+                         "data.train=tests/data/images --out sheet.png --epoch 3 --json"}));
   verb->callback([request, &action] { action = [request] { return run_preview(*request); }; });
 }
 
 bool is_packed_images(const fs::path& folder) {
-  if (!fs::is_regular_file(folder / "index.txt")) return false;
+  if (!data::is_file(folder / "index.txt")) return false;
   return data::MappedFile::open(folder / "index.txt").text().starts_with("orchid-images");
 }
 

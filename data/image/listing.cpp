@@ -8,6 +8,7 @@
 #include "data/image/mat.h"
 #include "data/image/tar.h"
 #include "data/io/mapped_file.h"
+#include "data/io/paths.h"
 #include "kernels/core/error.h"
 
 namespace orchid::data {
@@ -24,15 +25,20 @@ class Folder : public Listing {
     constexpr auto kFollow = fs::directory_options::follow_directory_symlink;
     std::error_code error;
     fs::recursive_directory_iterator it(folder, kFollow, error), end;
+    std::int64_t dead = 0;
     for (; !error && it != end; it.increment(error)) {
       const bool hidden = it->path().filename().string().starts_with('.');
-      if (it->is_directory()) {
+      std::error_code nowhere, ignored;
+      if (it->is_directory(nowhere)) {
         if (hidden || it.depth() >= kDeepest) it.disable_recursion_pending();
-      } else if (!hidden && it->is_regular_file()) {
+      } else if (!hidden && it->is_regular_file(nowhere)) {
         entries_.push_back({it->path().lexically_relative(folder).generic_string()});
+      } else if (!hidden && nowhere && it->is_symlink(ignored)) {
+        ++dead;
       }
     }
     ORCHID_CHECK_INPUT(!error, origin_, ": cannot list: ", error.message());
+    if (dead > 0) note_ = str(origin_, ": ", dead, " links left out: they lead nowhere");
   }
 
   std::vector<std::byte> read(const Entry& entry) const override {
@@ -53,8 +59,12 @@ class Tar : public Listing {
     ORCHID_CHECK_INPUT(is_tar(file_), origin_,
                        ": expected a folder of pictures, a packed folder or a tar, got a file of ",
                        file_.size(), " bytes; unpack a compressed tar first");
-    for (TarMember& member : with_context(origin_, [&] { return tar_members(file_); }))
+    TarMembers members = with_context(origin_, [&] { return tar_members(file_); });
+    for (TarMember& member : members.files)
       entries_.push_back({std::move(member.name), member.offset, member.size});
+    if (members.links_left_out > 0)
+      note_ = str(origin_, ": ", members.links_left_out,
+                  " links left out: the tar holds no file that they stand for");
   }
 
   std::vector<std::byte> read(const Entry& entry) const override {
@@ -115,8 +125,8 @@ std::optional<PictureClasses> PictureClasses::of_devkit(const std::vector<fs::pa
   for (const fs::path& folder : folders)
     for (const char* inside : {"", "data", "ILSVRC2012_devkit_t12/data"}) {
       const fs::path truth = folder / inside / kTruth, meta = folder / inside / "meta.mat";
-      if (!fs::is_regular_file(truth)) continue;
-      ORCHID_CHECK_INPUT(fs::is_regular_file(meta), meta.string(), ": expected beside ",
+      if (!is_file(truth)) continue;
+      ORCHID_CHECK_INPUT(is_file(meta), meta.string(), ": expected beside ",
                          truth.filename().string(),
                          ", to say what its ids stand for; no such file");
       PictureClasses map;

@@ -22,14 +22,16 @@ class Listing {
 
   const std::string& origin() const { return origin_; }
   const std::vector<Entry>& entries() const { return entries_; }
+  /// What was left out though a person may look for it, or nothing.
+  const std::string& note() const { return note_; }
   virtual std::vector<std::byte> read(const Entry&) const = 0;
 
  protected:
-  std::string origin_;
+  std::string origin_, note_;
   std::vector<Entry> entries_;
 };
 
-/// Files up to three folders deep; hidden ones left out.
+/// Files up to three folders deep, or all of a tar; hidden ones left out.
 std::shared_ptr<const Listing> list_folder(const std::filesystem::path& folder);
 std::shared_ptr<const Listing> list_tar(const std::filesystem::path& file);
 

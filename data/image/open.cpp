@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "data/image/collections.h"
+#include "data/io/paths.h"
 #include "kernels/core/error.h"
 
 namespace orchid::data {
@@ -70,9 +71,11 @@ Image ImageCollection::image(std::int64_t index, const DecodeOptions& options,
   }
 }
 
-std::shared_ptr<const ImageCollection> open_images(const fs::path& path, ImagePart part) {
-  ORCHID_CHECK_INPUT(fs::exists(path), path.string(), ": no such file or folder");
-  if (fs::is_directory(path)) {
+std::shared_ptr<const ImageCollection> open_images(const fs::path& given, ImagePart part) {
+  const fs::path path = without_slash(given);
+  std::error_code error;
+  ORCHID_CHECK_INPUT(fs::exists(path, error), path.string(), ": no such file or folder");
+  if (is_folder(path)) {
     if (is_packed(path)) return open_packed(path);
     const std::vector<const char*> inside =
         part == ImagePart::train ? std::vector{"train"} : std::vector{"valid", "val", "validation"};

@@ -12,6 +12,7 @@
 #include "data/image/resample.h"
 #include "data/io/atomic_file.h"
 #include "data/io/checksum.h"
+#include "data/io/paths.h"
 #include "kernels/core/error.h"
 
 namespace orchid::data {
@@ -95,12 +96,12 @@ class ShardWriter {
 
 struct Prepared {
   StoredImage stored;
-  std::string jpeg;  ///< instead, where it was made smaller
-  bool damaged = false;
+  std::string jpeg;    ///< instead, where it was made smaller
+  std::string damage;  ///< what is wrong with it; empty: nothing
 };
 
 Prepared prepare(const ImageCollection& images, std::int64_t index, const PackOptions& options) {
-  Prepared prepared{images.stored(index), "", false};
+  Prepared prepared{images.stored(index), "", ""};
   if (options.size == 0 || prepared.stored.storage != ImageStorage::file) return prepared;
   try {
     const ImageInfo info = image_info(prepared.stored);
@@ -108,14 +109,14 @@ Prepared prepare(const ImageCollection& images, std::int64_t index, const PackOp
     if (least <= options.size) return prepared;
     DecodeNotes notes;
     const Image image = decode_image(prepared.stored, {}, &notes);
-    prepared.damaged = !notes.damage.empty();
-    if (prepared.damaged) return prepared;
+    prepared.damage = notes.damage;
+    if (!prepared.damage.empty()) return prepared;
     const auto scaled = [&](std::int64_t side) { return options.size * side / least; };
     prepared.jpeg =
         encode_jpeg(resize(image, scaled(image.width), scaled(image.height), Filter::bicubic),
                     static_cast<int>(options.quality));
-  } catch (const Error&) {
-    prepared.damaged = true;
+  } catch (const Error& error) {
+    prepared.damage = error.what();
   }
   return prepared;
 }
@@ -170,13 +171,20 @@ void check(const ImageCollection& images, const PackOptions& options) {
   ORCHID_CHECK_USAGE(options.shard_bytes > 0, "shard size: expected above 0");
   ORCHID_CHECK_USAGE(!fs::exists(options.out), options.out.string(), ": exists already");
   ORCHID_CHECK_INPUT(images.size() > 0, "expected pictures to pack, got none");
+  const StoredImage first = images.stored(0);
+  ORCHID_CHECK_USAGE(options.size == 0 || first.storage == ImageStorage::file,
+                     "size: the pictures of ", images.kind(), ", ", first.width, " x ",
+                     first.height,
+                     ", are packed raw and not made smaller: expected 0 (--keep), "
+                     "got ",
+                     options.size);
 }
 
 /// Under this name the folder is written; of the process, so that two do not meet. What processes
 /// that are gone left behind is removed.
 fs::path partial_folder(const fs::path& out) {
-  const fs::path parent = fs::absolute(out).lexically_normal().parent_path();
-  const std::string stem = fs::absolute(out).lexically_normal().filename().string() + ".";
+  const fs::path parent = out.parent_path();
+  const std::string stem = out.filename().string() + ".";
   fs::create_directories(parent);
   for (const auto& entry : fs::directory_iterator(parent)) {
     const std::string name = entry.path().filename().string();
@@ -197,7 +205,8 @@ fs::path partial_folder(const fs::path& out) {
 PackReport pack_images(const ImageCollection& images, const PackOptions& options) {
   check(images, options);
   const auto start = std::chrono::steady_clock::now();
-  const fs::path partial = partial_folder(options.out);
+  const fs::path out = without_slash(fs::absolute(options.out).lexically_normal());
+  const fs::path partial = partial_folder(out);
   PackReport report;
   try {
     ShardWriter writer(partial, options.shard_bytes);
@@ -211,7 +220,8 @@ PackReport pack_images(const ImageCollection& images, const PackOptions& options
         report.bytes += std::ssize(bytes);
         report.bytes_before += std::ssize(one.stored.bytes);
         report.resized += !one.jpeg.empty();
-        report.damaged += one.damaged;
+        if (!one.damage.empty())
+          report.damaged.push_back(str(images.name(first + i), ": ", one.damage));
       }
       if (options.progress)
         options.progress(static_cast<double>(first + count) / static_cast<double>(images.size()));
@@ -220,7 +230,7 @@ PackReport pack_images(const ImageCollection& images, const PackOptions& options
     write_file(partial / "index.txt", index_text(images, options, shards, images.stored(0)));
     report.pictures = images.size();
     report.shards = std::ssize(shards);
-    commit_directory(partial, fs::absolute(options.out).lexically_normal());
+    commit_directory(partial, out);
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(partial, ignored);

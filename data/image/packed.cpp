@@ -6,6 +6,7 @@
 
 #include "data/image/collections.h"
 #include "data/io/checksum.h"
+#include "data/io/paths.h"
 #include "kernels/core/enum_names.h"
 #include "kernels/core/error.h"
 
@@ -76,7 +77,7 @@ std::uint64_t file_bytes(const PackedImages::Shard& shard) {
 }  // namespace
 
 bool is_packed(const fs::path& folder) {
-  if (!fs::is_regular_file(folder / kIndexName)) return false;
+  if (!is_file(folder / kIndexName)) return false;
   return MappedFile::open(folder / kIndexName).text().starts_with(kHead);
 }
 
@@ -84,8 +85,8 @@ std::shared_ptr<const ImageCollection> open_packed(const fs::path& folder) {
   return std::make_shared<PackedImages>(folder);
 }
 
-PackedImages::PackedImages(const fs::path& folder) : folder_(folder) {
-  ORCHID_CHECK_INPUT(fs::is_regular_file(folder / kIndexName), folder.string(),
+PackedImages::PackedImages(const fs::path& folder) : folder_(without_slash(folder)) {
+  ORCHID_CHECK_INPUT(is_file(folder / kIndexName), folder.string(),
                      ": no folder of packed pictures: it has no ", kIndexName,
                      "; make it with `orchid data pack-images`");
   IndexReader index(folder / kIndexName);
@@ -124,7 +125,7 @@ PackedImages::PackedImages(const fs::path& folder) : folder_(folder) {
 
 void PackedImages::open_shard(const Shard& info) {
   const fs::path file = folder_ / info.file;
-  ORCHID_CHECK_INPUT(!info.file.empty() && file.parent_path() == folder_, file.string(),
+  ORCHID_CHECK_INPUT(is_plain_name(info.file), file.string(),
                      ": a shard must lie in the folder itself");
   Mapped shard{MappedFile::open(file), size_, nullptr, nullptr, nullptr, {}};
   ORCHID_CHECK_INPUT(shard.map.size() == file_bytes(info), file.string(), ": expected ",

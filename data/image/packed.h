@@ -60,7 +60,7 @@ class PackedImages : public ImageCollection {
 
 struct PackOptions {
   std::filesystem::path out;  ///< a new folder
-  std::int64_t size = 0;      ///< shorter side of what is larger; 0: bytes as they are
+  std::int64_t size = 0;  ///< shorter side of what is larger; 0: bytes as they are, as of raw ones
   std::int64_t quality = 90;  ///< of the JPEGs that are made then
   std::int64_t shard_bytes = std::int64_t{256} << 20;
   int threads = 0;  ///< 0: all processors; the result is the same
@@ -68,9 +68,10 @@ struct PackOptions {
 };
 
 struct PackReport {
-  std::int64_t pictures = 0, resized = 0, damaged = 0;  ///< damaged: kept as they are
+  std::int64_t pictures = 0, resized = 0;
   std::int64_t shards = 0, bytes = 0, bytes_before = 0;
   double seconds = 0;
+  std::vector<std::string> damaged = {};  ///< kept as they are: "name: what is wrong"
 };
 
 /// Writes all pictures of a collection, in their order, under the labels and names they have. The

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <optional>
 
 #include <fcntl.h>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kBlock = 512;
 constexpr std::int64_t kLongestName = 1 << 16;
+constexpr int kLinksInARow = 40;  ///< as Linux follows them
 using Block = std::array<std::byte, kBlock>;
 
 std::string_view field(const Block& block, std::size_t at, std::size_t size) {
@@ -56,15 +58,45 @@ bool is_empty(const Block& block) {
   return std::all_of(block.begin(), block.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
+/// A path without ".", ".." and empty parts: "n1/x.JPEG" of "./n1//./x.JPEG". `leaves` becomes true
+/// where it leads above its root.
+std::string normal(std::string_view path, bool* leaves = nullptr) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    const std::string_view part = path.substr(begin, end - begin);
+    if (part == ".." && parts.empty() && leaves) *leaves = true;
+    if (part == ".." && !parts.empty()) parts.pop_back();
+    if (!part.empty() && part != "." && part != "..") parts.push_back(part);
+    begin = end + 1;
+  }
+  std::string text;
+  for (const std::string_view part : parts) {
+    if (!text.empty()) text += '/';
+    text += part;
+  }
+  return text;
+}
+
+/// A file, or a folder above it, begins with a dot.
+bool is_hidden(const std::string& normal_path) {
+  return normal_path.starts_with('.') || normal_path.find("/.") != std::string::npos;
+}
+
 /// Reads the members of [begin, end) of a source.
 class TarReader {
  public:
-  TarReader(const ByteSource& source, std::vector<TarMember>& members)
-      : source_(source), members_(members) {}
+  explicit TarReader(const ByteSource& source) : source_(source) {}
+
+  /// What was read, without hidden files.
+  TarMembers take() {
+    const std::int64_t left_out = resolve_links();
+    std::erase_if(members_, [](const TarMember& member) { return is_hidden(member.name); });
+    return {std::move(members_), left_out};
+  }
 
   void read(std::int64_t begin, std::int64_t end, const std::string& folder) {
-    std::string long_name;
-    std::int64_t long_size = -1;  // none
+    Extended longer;
     for (std::int64_t at = begin; at < end;) {
       Block block;
       check(at, end - at >= kBlock, "a head of 512 bytes, the tar ends");
@@ -75,27 +107,38 @@ class TarReader {
       check(at, stored && *stored >= 0, "the size of a member");
       const char type = static_cast<char>(block[156]);
       const bool regular = type == '0' || type == '\0' || type == '7';
-      const std::int64_t size = regular && long_size >= 0 ? long_size : *stored;
+      const std::int64_t size = regular && longer.size >= 0 ? longer.size : *stored;
       const std::int64_t data = at + kBlock;
       if (size > end - data)
         throw Error(str("byte ", at, ": expected ", size, " bytes of ", name_of(block), ", got ",
                         end - data, "; the tar is not whole"),
                     ErrorKind::input_data);
+      const std::string name = longer.name.empty() ? name_of(block) : longer.name;
       if (type == 'L')
-        long_name = text(data, size);
+        longer.name = text(data, size);
+      else if (type == 'K')
+        longer.target = text(data, size);
       else if (type == 'x')
-        read_records(text(data, size), long_name, long_size);
-      if (regular)
-        add(folder + (long_name.empty() ? name_of(block) : long_name), data, size, folder);
-      if (type != 'L' && type != 'x') {
-        long_name.clear();
-        long_size = -1;
-      }
+        read_records(text(data, size), longer);
+      else if (type == '1' || type == '2')
+        add_link(name, longer.target.empty() ? std::string(field(block, 157, 100)) : longer.target,
+                 type == '2', folder);
+      if (regular) add(folder + normal(name), data, size, folder);
+      if (type != 'L' && type != 'K' && type != 'x') longer = {};
       at = data + (size + kBlock - 1) / kBlock * kBlock;
     }
   }
 
  private:
+  /// What stands before a head and replaces its fields.
+  struct Extended {
+    std::string name, target;
+    std::int64_t size = -1;  ///< below 0: none
+  };
+  struct Link {
+    std::string name, target;
+  };
+
   static void check(std::int64_t at, bool condition, const char* what) {
     ORCHID_CHECK_INPUT(condition, "byte ", at, ": expected ", what, "; the tar is damaged");
   }
@@ -115,33 +158,65 @@ class TarReader {
   }
 
   /// POSIX' records "length key=value\n".
-  static void read_records(std::string_view text, std::string& name, std::int64_t& size) {
+  static void read_records(std::string_view text, Extended& longer) {
     while (!text.empty()) {
       std::size_t length = 0, digits = 0;
       while (digits < text.size() && digits < 6 && text[digits] >= '0' && text[digits] <= '9')
         length = 10 * length + static_cast<std::size_t>(text[digits++] - '0');
       if (length <= digits + 1 || length > text.size()) return;
       const std::string_view record = text.substr(digits + 1, length - digits - 2);
-      if (record.starts_with("path=")) name = record.substr(5);
+      if (record.starts_with("path=")) longer.name = record.substr(5);
+      if (record.starts_with("linkpath=")) longer.target = record.substr(9);
       if (record.starts_with("size=")) {
         std::int64_t value = 0;
         for (const char c : record.substr(5))
           if (c >= '0' && c <= '9' && value < std::int64_t{1} << 50) value = 10 * value + (c - '0');
-        size = value;
+        longer.size = value;
       }
       text.remove_prefix(length);
     }
   }
 
   void add(std::string name, std::int64_t data, std::int64_t size, const std::string& folder) {
-    while (name.starts_with("./")) name.erase(0, 2);
-    if (folder.empty() && name.ends_with(".tar"))
+    if (folder.empty() && name.ends_with(".tar") && !is_hidden(name))
       return read(data, data + size, name.substr(0, name.size() - 4) + "/");
     members_.push_back({std::move(name), data, size});
   }
 
+  /// A hard link's target counts from the root of its tar, a symbolic one's from its own folder.
+  void add_link(const std::string& name, const std::string& target, bool symbolic,
+                const std::string& folder) {
+    bool leaves = symbolic && target.starts_with('/');
+    const std::string inside =
+        symbolic ? normal(normal(name) + "/../" + target, &leaves) : normal(target);
+    links_.push_back({folder + normal(name), leaves ? "" : folder + inside});
+  }
+
+  /// Links become members with the bytes of what they stand for; how many stand for nothing here.
+  std::int64_t resolve_links() {
+    if (links_.empty()) return 0;
+    std::map<std::string, std::size_t> files;
+    std::map<std::string, std::string> targets;
+    for (std::size_t i = 0; i < members_.size(); ++i) files[members_[i].name] = i;
+    for (const Link& link : links_) targets[link.name] = link.target;
+    std::int64_t left_out = 0;
+    for (const Link& link : links_) {
+      std::string target = link.target;
+      for (int i = 0; i < kLinksInARow && targets.count(target) > 0 && files.count(target) == 0;
+           ++i)
+        target = targets[target];
+      const auto found = files.find(target);
+      left_out += found == files.end() && !is_hidden(link.name);
+      if (found == files.end()) continue;
+      const TarMember file = members_[found->second];
+      members_.push_back({link.name, file.offset, file.size});
+    }
+    return left_out;
+  }
+
   const ByteSource& source_;
-  std::vector<TarMember>& members_;
+  std::vector<TarMember> members_;
+  std::vector<Link> links_;
 };
 
 }  // namespace
@@ -176,10 +251,10 @@ bool is_tar(const ByteSource& source) {
   return checksum_fits(block);
 }
 
-std::vector<TarMember> tar_members(const ByteSource& source) {
-  std::vector<TarMember> members;
-  TarReader(source, members).read(0, source.size(), "");
-  return members;
+TarMembers tar_members(const ByteSource& source) {
+  TarReader reader(source);
+  reader.read(0, source.size(), "");
+  return reader.take();
 }
 
 }  // namespace orchid::data

@@ -41,12 +41,18 @@ struct TarMember {
   std::int64_t offset = 0, size = 0;
 };
 
+struct TarMembers {
+  std::vector<TarMember> files;
+  std::int64_t links_left_out = 0;  ///< to what the tar does not hold, or to folders
+};
+
 /// The source begins as a tar does.
 bool is_tar(const ByteSource&);
 
-/// All regular files of a tar (ustar, GNU's and POSIX' long names). Those that end in .tar are
-/// opened in turn, and their members called by its name without that end: ImageNet's training tar
-/// holds one for each class. input_data Errors name the byte, but know no file.
-std::vector<TarMember> tar_members(const ByteSource&);
+/// All regular files of a tar (ustar, GNU's and POSIX' long names), and links to them; hidden ones
+/// left out. Those that end in .tar are opened in turn, and their members called by its name
+/// without that end: ImageNet's training tar holds one for each class. Names have no "." parts.
+/// input_data Errors name the byte, but know no file.
+TarMembers tar_members(const ByteSource&);
 
 }  // namespace orchid::data

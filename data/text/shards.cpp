@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "data/io/checksum.h"
+#include "data/io/paths.h"
 #include "kernels/core/error.h"
 
 namespace orchid::data {
@@ -90,7 +91,7 @@ TokenShards TokenShards::open(const std::filesystem::path& directory) {
   ORCHID_CHECK_INPUT(std::filesystem::exists(directory / kIndexName), directory.string(),
                      ": no token directory: it has no ", kIndexName);
   TokenShards shards;
-  shards.directory_ = directory;
+  shards.directory_ = without_slash(directory);
   IndexReader index(directory / kIndexName);
   std::istringstream words = index.line("orchid-tokens");
   const std::int64_t version = index.number(words);
@@ -129,7 +130,7 @@ TokenShards TokenShards::open(const std::filesystem::path& directory) {
 
 void TokenShards::open_shard(const ShardInfo& info) {
   const std::filesystem::path file = directory_ / info.file;
-  ORCHID_CHECK_INPUT(!info.file.empty() && file.parent_path() == directory_, file.string(),
+  ORCHID_CHECK_INPUT(is_plain_name(info.file), file.string(),
                      ": a shard must lie in the token directory");
   Shard shard{MappedFile::open(file), documents_, nullptr, nullptr};
   ORCHID_CHECK_INPUT(shard.map.size() == shard_bytes(info), file.string(), ": expected ",

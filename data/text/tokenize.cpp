@@ -12,6 +12,7 @@
 
 #include "data/io/atomic_file.h"
 #include "data/io/checksum.h"
+#include "data/io/paths.h"
 #include "data/text/shard_writer.h"
 #include "kernels/core/error.h"
 
@@ -236,8 +237,7 @@ TokenizeReport tokenize(const TokenizeOptions& options) {
   check(options);
   const std::vector<fs::path> files = list_sources(options.inputs);
   const Vocabulary vocabulary = Vocabulary::load(options.vocabulary);
-  // "a/b/" and "a/b" name one directory.
-  const fs::path out = options.out.has_filename() ? options.out : options.out.parent_path();
+  const fs::path out = without_slash(options.out);
   const bool split = options.valid_fraction > 0;
 
   TokenizeReport report;

@@ -1,5 +1,6 @@
 #include "tests/data/collection_fixtures.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace orchid::test {
@@ -20,7 +21,8 @@ std::string number(std::uint32_t value, int bytes, bool big) {
 
 }  // namespace
 
-std::string tar_member(const std::string& name, const std::string& content, char type) {
+std::string tar_member(const std::string& name, const std::string& content, char type,
+                       const std::string& target) {
   std::string head(512, '\0');
   head.replace(0, name.size(), name);
   head.replace(100, 8, "0000644\0", 8);
@@ -28,6 +30,7 @@ std::string tar_member(const std::string& name, const std::string& content, char
   head.replace(136, 11, octal(1234567, 11));
   head.replace(148, 8, 8, ' ');
   head[156] = type;
+  head.replace(157, target.size(), target);
   head.replace(257, 8, "ustar\00000", 8);
   std::uint64_t sum = 0;
   for (const char c : head) sum += static_cast<unsigned char>(c);
@@ -99,6 +102,27 @@ void write_tree(const std::filesystem::path& folder) {
     spit(folder / "n2" / (std::to_string(i) + ".png"), gray_png(6, 5, 20 + i));
   for (std::uint32_t i = 0; i < 3; ++i)
     spit(folder / "n10" / (std::to_string(i) + ".JPEG"), gray_png(6, 5, 100 + i));
+}
+
+const std::vector<std::string> kTree{"n10/100", "n10/101", "n10/102", "n2/20", "n2/21"};
+
+std::vector<std::string> pictures(const data::ImageCollection& images) {
+  std::vector<std::string> all;
+  for (std::int64_t i = 0; i < images.size(); ++i)
+    all.push_back(str(images.classes()[static_cast<std::size_t>(images.label(i))], "/",
+                      int{images.image(i).pixels[0]}));
+  return all;
+}
+
+std::string tarred(const std::filesystem::path& folder, const std::string& prefix) {
+  std::string tar;
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  std::sort(files.rbegin(), files.rend());  // not in the order that is wanted
+  for (const auto& file : files)
+    tar += tar_member(prefix + file.lexically_relative(folder).string(), slurp(file));
+  return tar;
 }
 
 }  // namespace orchid::test

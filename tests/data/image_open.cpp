@@ -9,33 +9,6 @@ using namespace orchid;
 using namespace orchid::data;
 using namespace orchid::test;
 
-namespace {
-
-/// "class/value" of each picture: what is at its first pixel.
-std::vector<std::string> pictures(const ImageCollection& images) {
-  std::vector<std::string> all;
-  for (std::int64_t i = 0; i < images.size(); ++i)
-    all.push_back(str(images.classes()[static_cast<std::size_t>(images.label(i))], "/",
-                      int{images.image(i).pixels[0]}));
-  return all;
-}
-
-const std::vector<std::string> kTree{"n10/100", "n10/101", "n10/102", "n2/20", "n2/21"};
-
-/// Files of a tree as members of a tar.
-std::string tarred(const std::filesystem::path& folder, const std::string& prefix) {
-  std::string tar;
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files.push_back(entry.path());
-  std::sort(files.rbegin(), files.rend());  // not in the order that is wanted
-  for (const auto& file : files)
-    tar += tar_member(prefix + file.lexically_relative(folder).string(), slurp(file));
-  return tar;
-}
-
-}  // namespace
-
 TEST_CASE("MNIST's files are pictures in their order, packed or not", "[data][image_open]") {
   const TempDir dir;
   write_idx(dir.path(), "train", 13, 5, 4);

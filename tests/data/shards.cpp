@@ -7,6 +7,7 @@
 #include "data/text/shard_writer.h"
 #include "kernels/core/philox.h"
 #include "tests/data/fixtures.h"
+#include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 
 using namespace orchid;
@@ -230,6 +231,20 @@ TEST_CASE("random damage is an input error or harmless, never a crash", "[data][
     }
     write_text(dir / "out" / name, whole);
   }
+}
+
+TEST_CASE("a token directory may be named with a slash at its end", "[data][shards]") {
+  const TempDir dir;
+  make_shards(dir.path() / "tokens", {3, 40});
+  const TokenShards shards = TokenShards::open(dir.path() / "tokens" / "");
+  CHECK(shards.documents() == 2);
+  shards.verify();
+  std::string index = slurp(dir.path() / "tokens/index.txt");
+  const std::string name = "shard tokens-00000.bin";
+  index.replace(index.find(name), name.size(), "shard ../tokens/tokens-00000.bin");
+  spit(dir.path() / "tokens/index.txt", index);
+  require_error(ErrorKind::input_data, {"a shard must lie in the token directory"},
+                [&] { TokenShards::open(dir.path() / "tokens"); });
 }
 
 TEST_CASE("a vocabulary too large for 16 bits is refused", "[data][shards]") {
