@@ -64,8 +64,8 @@ class ImageCollection {
 ///   pictures lie in the class folder or in images/ in it, as tiny-ImageNet has them;
 /// - a flat folder of validation pictures with val_annotations.txt or val_map.txt (file, class),
 ///   or with ImageNet's devkit (ground truth and meta.mat), in it or beside it;
-/// - a tar of any of these trees, or of one tar for each class, as ImageNet's comes: its heads are
-///   read once, its pictures where they lie;
+/// - a tar of any of these trees, or of one tar for each class, as ImageNet's comes, also with a
+///   folder around it: its heads are read once, its pictures where they lie;
 /// - what `orchid data pack-images` wrote.
 /// `part` chooses where the path holds both. input_data Errors say what was expected and found.
 std::shared_ptr<const ImageCollection> open_images(const std::filesystem::path& path,

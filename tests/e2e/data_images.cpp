@@ -82,6 +82,12 @@ TEST_CASE("what is wrong with pictures is said, with the right exit code", "[e2e
   };
   fails({"data", "pack-images", "nowhere", "--out", "x", "--keep"}, 3, "nowhere: no such file");
   fails({"data", "pack-images", "digits", "--out", "x"}, 2, "expected --size N, or --keep");
+  fails({"data", "pack-images", "digits", "--out", "x", "--size", "4"}, 2,
+        "size: the pictures of MNIST, 8 x 8, are packed raw");
+  spit(here / "broken/a/1.jpg", "no picture");
+  fails({"data", "preview", "broken", "--out", "x.png"}, 3, "broken/a/1.jpg: ");
+  std::filesystem::create_symlink("loop", here / "loop");
+  fails({"data", "preview", "loop", "--out", "x.png"}, 3, "loop: no such file or folder");
   fails({"data", "pack-images", "digits", "--out", "digits", "--keep"}, 2,
         "digits: exists already");
   fails({"data", "preview", "digits", "--out", "x.png", "--valid"}, 3, "expected t10k-images-idx3");
