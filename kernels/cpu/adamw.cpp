@@ -37,11 +37,11 @@ std::vector<Range> ranges_of(const AdamW& op) {
   const double* row = op.ranges->data<double>();
   std::vector<Range> ranges;
   std::int64_t begin = 0;
-  for (std::int64_t i = 0; i < op.ranges->shape()[0]; ++i, row += 3) {
+  for (std::int64_t i = 0; i < op.ranges->shape()[0]; ++i, row += AdamW::kRangeFields) {
     const auto end = static_cast<std::int64_t>(row[0]);
     ORCHID_CHECK(end >= begin && end <= n, AdamW::name, ": ranges[", i, "]: expected an end in [",
                  begin, ", ", n, "], got ", row[0]);
-    const double offset = row[1] > 0 ? op.offset : 0, rate = op.rate * row[1] + offset;
+    const double offset = row[1] > 0 ? row[3] * op.offset : 0, rate = op.rate * row[1] + offset;
     const double share = offset > 0 ? rate / row[1] : op.rate;  // of the peak rate
     ranges.push_back({begin, end, rate, (op.decoupled ? share : rate) * row[2]});
     begin = end;

@@ -41,12 +41,13 @@ __global__ void __launch_bounds__(kBlock)
   const double t = static_cast<double>(applied ? *applied : s.step);
   double rate = s.rate, decay = s.decay;
   if (ranges) {
-    const double peak = ranges[3 * i + 1], offset = peak > 0 ? s.offset : 0;
+    const double* const row = ranges + AdamW::kRangeFields * i;
+    const double peak = row[1], offset = peak > 0 ? row[3] * s.offset : 0;
     rate = s.rate * peak + offset;
     const double share = offset > 0 ? rate / peak : s.rate;  // of the peak rate
-    decay = (s.decoupled ? share : rate) * ranges[3 * i + 2];
+    decay = (s.decoupled ? share : rate) * row[2];
   }
-  of_range[i] = {ranges ? static_cast<std::int64_t>(ranges[3 * i]) : n,
+  of_range[i] = {ranges ? static_cast<std::int64_t>(ranges[AdamW::kRangeFields * i]) : n,
                  static_cast<float>(1.0 - decay),
                  static_cast<float>(rate / (1.0 - pow(s.beta1, t)))};
   if (i > 0) return;

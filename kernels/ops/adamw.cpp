@@ -28,8 +28,8 @@ void AdamW::check() const {
   ORCHID_CHECK(beta2 >= 0 && beta2 < 1, name, ": beta2: expected [0, 1), got ", beta2);
   if (ranges.defined()) {
     const Shape& table = ranges->shape();
-    ORCHID_CHECK(table.rank() == 2 && table[0] >= 1 && table[1] == 3, name,
-                 ": ranges: expected (S, 3), got ", table);
+    ORCHID_CHECK(table.rank() == 2 && table[0] >= 1 && table[1] == kRangeFields, name,
+                 ": ranges: expected (S, ", kRangeFields, "), got ", table);
     check_dtype(name, "ranges", *ranges, DType::f64);
   }
   if (control.defined()) check_control(name, *control);

@@ -10,17 +10,19 @@ namespace orchid::ops {
 ///   value -= rate / (1 - beta1^t) * m / ( sqrt(v) / sqrt(1 - beta2^t) + epsilon )
 /// `decay` is rate * lambda (AdamW, Loshchilov and Hutter) or (rate / peak rate) * lambda
 /// ("decoupled AdamW" of the M2 recipe): the caller decides.
-/// With `ranges`, each range of elements has a peak rate and a lambda of its own; `rate` is then
-/// the schedule's factor, and `decay` is ignored: rate times the peak rate plus `offset`, and decay
-/// by `decoupled`. A range of peak rate 0 has no part in the offset: it stays as it is.
+/// With `ranges`, each range of elements has a peak rate, a lambda and a scale of its own; `rate`
+/// is then the schedule's factor, and `decay` is ignored: rate times the peak rate plus `offset`
+/// times the scale, and decay by `decoupled`. The scale is in the peak rate already. A range of
+/// peak rate 0 has no part in the offset: it stays as it is.
 struct AdamW {
   static constexpr const char* name = "adamw";
+  static constexpr std::int64_t kRangeFields = 4;
   Acc value;              ///< (n)
   In grad;                ///< (n)
   Acc m;                  ///< (n)
   Acc v;                  ///< (n)
-  OptionalIn ranges{};    ///< (S, 3) f64: the end of a range, its peak rate and its lambda; ends
-                          ///< ascend, and the last is n
+  OptionalIn ranges{};    ///< (S, kRangeFields) f64: the end of a range, its peak rate, its lambda
+                          ///< and its scale; ends ascend, and the last is n
   OptionalIn control{};   ///< of ClipScale: gives grad_scale, and whether anything is changed
   OptionalIn applied{};   ///< of ClipScale: gives step
   OptionalOut product{};  ///< (n) bf16: the new values again, for products
@@ -32,7 +34,7 @@ struct AdamW {
   double grad_scale = 1;
   std::int64_t step = 1;
   bool decoupled = false;  ///< with ranges: decay = rate / peak rate * lambda, not rate * lambda
-  double offset = 0;       ///< with ranges: added to the rate of each
+  double offset = 0;       ///< with ranges: scaled, added to the rate of each
 
   ORCHID_OPERANDS(value, grad, m, v, ranges, control, applied, product)
   void check() const;

@@ -67,12 +67,12 @@ TEST_CASE("adamw with ranges is adamw on each range", "[ops][adamw]") {
     std::int64_t begin = 0;
     for (std::size_t i = 0; i < ends.size(); ++i) {
       const double peak = 0.01 * static_cast<double>(i + 1);
-      const double lambda = i % 2 == 0 ? 0.1 : 0.3;
-      table.insert(table.end(), {static_cast<double>(ends[i]), peak, lambda});
+      const double lambda = i % 2 == 0 ? 0.1 : 0.3, scale = i % 3 == 1 ? 0.25 : 1;
+      table.insert(table.end(), {static_cast<double>(ends[i]), peak, lambda, scale});
       const Shape part{ends[i] - begin};
       Tensor value_part = parts.slice(begin, part);
       Tensor m_part = m_parts.slice(begin, part), v_part = v_parts.slice(begin, part);
-      const double rate = factor * peak + offset;
+      const double rate = factor * peak + scale * offset;
       run(ctx, ops::AdamW{.value = value_part,
                           .grad = tgrad.slice(begin, part),
                           .m = m_part,
@@ -83,7 +83,7 @@ TEST_CASE("adamw with ranges is adamw on each range", "[ops][adamw]") {
       begin = ends[i];
     }
     const Tensor ranges =
-        upload(ctx, table, {static_cast<std::int64_t>(ends.size()), 3}, DType::f64);
+        upload(ctx, table, {static_cast<std::int64_t>(ends.size()), 4}, DType::f64);
     run(ctx, ops::AdamW{.value = one,
                         .grad = tgrad,
                         .m = m,
@@ -111,7 +111,7 @@ TEST_CASE("an offset of the rate leaves ranges of rate 0 alone", "[ops][adamw]")
   for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
     Tensor value = filled(ctx, {2}, 1), m = filled(ctx, {2}, 0), v = filled(ctx, {2}, 0);
     const Tensor grad = filled(ctx, {2}, 3);
-    const Tensor ranges = upload(ctx, Array{1, 0, 0, 2, 0.5, 0}, {2, 3}, DType::f64);
+    const Tensor ranges = upload(ctx, Array{1, 0, 0, 1, 2, 0.5, 0, 1}, {2, 4}, DType::f64);
     run(ctx, ops::AdamW{.value = value,
                         .grad = grad,
                         .m = m,
@@ -123,6 +123,33 @@ TEST_CASE("an offset of the rate leaves ranges of rate 0 alone", "[ops][adamw]")
                         .offset = 0.125});
     // The first update moves by the rate: 0.5 * 0.5 + 0.125 where the peak is not 0.
     check_close("value", value, {1, 1 - 0.375}, tolerance);
+  });
+}
+
+TEST_CASE("a range's scale is one of its whole rate, the offset included", "[ops][adamw]") {
+  const bool decoupled = GENERATE(false, true);
+  const double lambda = 0.5;
+  for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
+    Tensor value = filled(ctx, {2}, 1), m = filled(ctx, {2}, 0), v = filled(ctx, {2}, 0);
+    const Tensor grad = filled(ctx, {2}, 3);
+    const Tensor ranges =
+        upload(ctx, Array{1, 0.5, lambda, 1, 2, 0.5 * 0.25, lambda, 0.25}, {2, 4}, DType::f64);
+    run(ctx, ops::AdamW{.value = value,
+                        .grad = grad,
+                        .m = m,
+                        .v = v,
+                        .ranges = ranges,
+                        .rate = 0.5,
+                        .epsilon = 1e-12,
+                        .decoupled = decoupled,
+                        .offset = 0.125});
+    // The first update moves by the rate. Decoupled decay goes by the rate's share of its peak,
+    // which a scale leaves as it is: 0.75.
+    const double rate = 0.5 * 0.5 + 0.125;
+    const auto after = [&](double scale) {
+      return 1 - (decoupled ? 0.75 : scale * rate) * lambda - scale * rate;
+    };
+    check_close("value", value, {after(1), after(0.25)}, tolerance);
   });
 }
 
@@ -269,10 +296,14 @@ TEST_CASE("clip_scale adds up the parts of the norm and divides by the targets o
 TEST_CASE("adamw and clip_scale refuse operands that do not fit", "[ops][adamw]") {
   Context& ctx = test_context();
   Tensor value = filled(ctx, {3}, 2), m = filled(ctx, {3}, 0), copy = filled(ctx, {3}, 0);
-  const Tensor grad = filled(ctx, {3}, 0), table = filled(ctx, {1, 3}, 3);
+  const Tensor grad = filled(ctx, {3}, 0), table = filled(ctx, {1, 4}, 3);
   require_error(
       [&] { run(ctx, ops::AdamW{.value = value, .grad = grad, .m = m, .v = m, .ranges = table}); },
       "adamw: ranges: expected f64, got f32");
+  const Tensor narrow = filled(ctx, {1, 3}, 3);
+  require_error(
+      [&] { run(ctx, ops::AdamW{.value = value, .grad = grad, .m = m, .v = m, .ranges = narrow}); },
+      "adamw: ranges: expected (S, 4), got (1, 3)");
   require_error(
       [&] { run(ctx, ops::AdamW{.value = value, .grad = grad, .m = m, .v = m, .product = copy}); },
       "adamw: product: expected bf16, got f32");

@@ -29,6 +29,20 @@ struct Net {
   model::Parameter weight, bias, gamma;
 };
 
+/// Three blocks, and what is before and after them: one number each, 1.
+struct Blocks {
+  explicit Blocks(Context& ctx) {
+    for (const char* path :
+         {"embeddings.weight", "encoder.layers.0.mlp.bias", "encoder.layers.1.mlp.bias",
+          "encoder.layers.2.pos_emb.z", "encoder.norm.weight", "head.weight"})
+      parameters.emplace_back(path, model::Parameter{upload(ctx, {1}, {1})});
+  }
+  void visit(const model::Visitor& visitor) {
+    for (auto& [path, parameter] : parameters) visitor.parameter(path, parameter);
+  }
+  std::vector<std::pair<std::string, model::Parameter>> parameters;
+};
+
 Optimizer make(Context& ctx, Net& net, const OptimizerConfig& config) {
   return Optimizer(ctx, config, [&](const model::Visitor& visitor) { net.visit(visitor); });
 }
@@ -186,18 +200,8 @@ TEST_CASE("an offset of the schedule reaches every group", "[train][optimizer]")
 }
 
 TEST_CASE("rates fall from block to block where the configuration says so", "[train][optimizer]") {
-  struct Blocks {
-    void visit(const model::Visitor& visitor) {
-      for (auto& [path, parameter] : parameters) visitor.parameter(path, parameter);
-    }
-    std::vector<std::pair<std::string, model::Parameter>> parameters;
-  };
   Context ctx({}, DType::f32, 1);
-  Blocks net;
-  for (const char* path :
-       {"embeddings.weight", "encoder.layers.0.mlp.bias", "encoder.layers.1.mlp.bias",
-        "encoder.layers.2.pos_emb.z", "encoder.norm.weight", "head.weight"})
-    net.parameters.emplace_back(path, model::Parameter{upload(ctx, {1}, {1})});
+  Blocks net(ctx);
   OptimizerConfig config{.learning_rate = 1};
   config.groups = {{"*.z", 0.25, {}}};
   const auto rates = [&](double decay) {
@@ -210,6 +214,39 @@ TEST_CASE("rates fall from block to block where the configuration says so", "[tr
   };
   CHECK(rates(1) == std::vector<double>{1, 1, 1, 0.25, 1, 1});
   CHECK(rates(0.5) == std::vector<double>{0.0625, 0.125, 0.25, 0.125, 1, 1});
+}
+
+TEST_CASE("layers keep their share of the rate at the schedule's ends too", "[train][optimizer]") {
+  const OptimizerKind kind = GENERATE(OptimizerKind::adamw, OptimizerKind::decoupled_adamw);
+  // Of a schedule from an absolute rate, to one, and half way between such a rate and the peak.
+  const ScheduledRate rate = GENERATE(ScheduledRate{0, 0.125}, ScheduledRate{0.5, 0.0625});
+  const bool shard = GENERATE(false, true);
+  Context ctx({}, DType::f64, 1);
+  Blocks net(ctx);
+  const double lambda = 0.25, d = 0.5;
+  OptimizerConfig config{.type = kind,
+                         .learning_rate = 0.25,
+                         .epsilon = 1e-12,
+                         .weight_decay = lambda,
+                         .layer_decay = d};
+  config.groups = {{"*.z", 0.125, {}}, {"encoder.norm.*", 0.0, {}}};
+  // A shard of a world of one is everything, cut into buckets: ranges begin within them.
+  Optimizer optimizer(ctx, config, [&](const model::Visitor& v) { net.visit(v); }, {},
+                      {.bucket = shard ? 32 : 0, .shard = shard});
+  for (auto& [path, parameter] : net.parameters) set(parameter.grad, {2});
+  optimizer.update(ctx, upload(ctx, Array{1, 0}, {2}, DType::f64), rate, 1, 0);
+  const Array peaks = {0.25, 0.25, 0.25, 0.125, 0, 0.25};
+  const Array scales = {d * d * d * d, d * d * d, d * d, d, 1, 1};
+  for (std::size_t i = 0; i < peaks.size(); ++i) {
+    INFO(net.parameters[i].first << ", " << enum_name(kind) << ", offset " << rate.offset);
+    const double of_peak = peaks[i] > 0 ? rate.factor * peaks[i] + rate.offset : 0;
+    const double share = peaks[i] > 0 ? of_peak / peaks[i] : rate.factor;
+    const double moved = scales[i] * of_peak;
+    const double decay = kind == OptimizerKind::adamw ? moved : share;
+    // The first update moves by the rate.
+    CHECK(download(net.parameters[i].second.value)[0] ==
+          Approx(1 - decay * lambda - moved).epsilon(1e-9));
+  }
 }
 
 TEST_CASE("a moving average follows the weights, but no skipped step", "[train][optimizer]") {

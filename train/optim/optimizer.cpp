@@ -1,6 +1,7 @@
 #include "train/optim/optimizer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string_view>
 
@@ -70,7 +71,8 @@ void Optimizer::decay_layers() {
   for (OptimizedParameter& parameter : parameters_) {
     const std::int64_t block = block_of(parameter.path);
     if (block < 0 && after_blocks(parameter.path)) continue;
-    parameter.learning_rate *= std::pow(config_.layer_decay, static_cast<double>(blocks - block));
+    parameter.layer_scale = std::pow(config_.layer_decay, static_cast<double>(blocks - block));
+    parameter.learning_rate *= parameter.layer_scale;
   }
 }
 
@@ -129,6 +131,7 @@ void Optimizer::cut() {
 }
 
 Tensor Optimizer::ranges_of(Context& ctx, const Bucket& place) const {
+  constexpr std::int64_t kFields = ops::AdamW::kRangeFields;
   std::vector<double> ranges;
   for (const OptimizedParameter& parameter : parameters_) {
     // The gap behind the last parameter belongs to it.
@@ -137,16 +140,15 @@ Tensor Optimizer::ranges_of(Context& ctx, const Bucket& place) const {
         last ? arena_count_ : parameter.offset + aligned(parameter.shape.count());
     if (parameter_end <= place.offset || parameter.offset >= place.offset + place.count) continue;
     const auto end = static_cast<double>(std::min(parameter_end - place.offset, place.count));
-    const bool as_before = !ranges.empty() &&
-                           ranges[ranges.size() - 2] == parameter.learning_rate &&
-                           ranges.back() == parameter.weight_decay;
-    if (as_before) {
-      ranges[ranges.size() - 3] = end;
-    } else {
-      ranges.insert(ranges.end(), {end, parameter.learning_rate, parameter.weight_decay});
-    }
+    const std::array row = {end, parameter.learning_rate, parameter.weight_decay,
+                            parameter.layer_scale};
+    static_assert(row.size() == kFields);
+    const bool as_before =
+        !ranges.empty() && std::equal(row.begin() + 1, row.end(), ranges.end() - kFields + 1);
+    if (as_before) ranges.resize(ranges.size() - kFields);
+    ranges.insert(ranges.end(), row.begin(), row.end());
   }
-  Tensor table = ctx.empty({std::ssize(ranges) / 3, 3}, DType::f64);
+  Tensor table = ctx.empty({std::ssize(ranges) / kFields, kFields}, DType::f64);
   set_values(table, ranges);
   return table;
 }

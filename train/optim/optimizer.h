@@ -17,9 +17,10 @@ namespace orchid::train {
 struct OptimizedParameter {
   std::string path;
   Shape shape;
-  std::int64_t offset = 0;  ///< in elements
-  double learning_rate = 0;
+  std::int64_t offset = 0;   ///< in elements
+  double learning_rate = 0;  ///< peak, the layer's scale included
   double weight_decay = 0;
+  double layer_scale = 1;  ///< of the whole rate, the schedule's offset included
 };
 
 /// How the ranks of a run share its parameters.
@@ -111,7 +112,7 @@ class Optimizer {
   struct Piece {
     Bucket place;
     std::int64_t moments = 0;
-    Tensor ranges{};  ///< (S, 3) f64: where settings change, see ops::AdamW
+    Tensor ranges{};  ///< (S, ops::AdamW::kRangeFields) f64: where settings change, see ops::AdamW
   };
   void cut();
   Tensor ranges_of(Context&, const Bucket&) const;
