@@ -1,8 +1,10 @@
 // Pictures through the whole program: IDX files as MNIST has them, and class folders of JPEGs.
 
 #include <csignal>
+#include <cstdlib>
 #include <sstream>
 
+#include "kernels/core/error.h"
 #include "kernels/core/philox.h"
 #include "tests/e2e/workspace.h"
 #include "tests/support/catch.h"
@@ -11,6 +13,7 @@
 using namespace orchid::test;
 using orchid::Philox;
 using orchid::RandomPurpose;
+using orchid::str;
 namespace fs = std::filesystem;
 
 namespace {
@@ -262,6 +265,39 @@ TEST_CASE("class folders are trained on, and pictures classified by name", "[e2e
   CHECK(filled.exit_code == 2);
   CHECK(filled.err.find("fill-mask: expected a masked language model; this one is for task.type "
                         "image_classification") != std::string::npos);
+}
+
+TEST_CASE("damaged pictures are named whatever rank meets them", "[e2e][images][ranks]") {
+  if (std::system("command -v mpirun >/dev/null") != 0) {
+    WARN("SKIPPED: ranks as processes: mpirun is not installed");
+    return;
+  }
+  const Workspace here;
+  write_class_folders(here / "photos");
+  // Near half of the pictures: of an epoch neither rank meets all.
+  Words broken = {"gray/broken.jpg"};
+  for (const char* name : {"prog", "rgc", "ycc42", "ycc43"}) {
+    broken.push_back(str("color/", name, ".jpg"));
+    spit(here / ("photos/train/" + broken.back()), "this is no picture");
+  }
+  const ProgramResult trained =
+      here.run(folder_run({"--ranks", "2", "--set", "schedule.epochs=1"}));
+  INFO(trained.err);
+  REQUIRE(trained.exit_code == 0);
+  int of_first = 0, of_second = 0;
+  for (const std::string& name : broken) {
+    std::istringstream lines(trained.err);
+    int found = 0;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find(name + ": ") == std::string::npos) continue;
+      ++found;
+      ++(line.find("rank 1: ") != std::string::npos ? of_second : of_first);
+    }
+    INFO(name);
+    CHECK((found == 1 || found == 2));  // once by each rank that meets it
+  }
+  CHECK(of_first > 0);
+  CHECK(of_second > 0);
 }
 
 TEST_CASE("pictures and models that do not fit are refused in a sentence", "[e2e][images]") {
