@@ -334,7 +334,8 @@ TEST_CASE("options of pictures name what is wrong", "[data][image_dataset]") {
   refused({"channels: expected 1 or 3, got 2"}, [](O o) { o.channels = 2; });
   refused({"mean: expected 1 numbers"}, [](O o) { o.channels = 1; });
   refused({"deviation: expected above 0, got 0"}, [](O o) { o.deviation[1] = 0; });
-  refused({"resize: expected 0 or at least the size, 224, got 200"}, [](O o) { o.resize = 200; });
+  refused({"resize: expected 0, or from the size, 224, to 8192, got 200"},
+          [](O o) { o.resize = 200; });
   refused({"filter: expected bilinear | bicubic"}, [](O o) { o.filter = Interpolation::random; });
   refused({"augmentation: flip: expected 0 to 1, got 2"}, [](O o) { o.augmentation.flip = 2; });
   refused({"augmentation: scale: "}, [](O o) { o.augmentation.scale = {0.5, 0.4}; });
