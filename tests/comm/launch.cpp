@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
@@ -55,6 +56,20 @@ class Launcher {
     waitpid(process_, &status, 0);
     process_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+  /// Signals go to the launcher from here on; it may have started nothing yet.
+  void wait_until_listening() const {
+    const auto listens = [&] {
+      std::ifstream file(str("/proc/", process_, "/status"));
+      std::string line;
+      while (std::getline(file, line) && !line.starts_with("SigBlk:")) continue;
+      const std::uint64_t blocked = line.empty() ? 0 : std::stoull(line.substr(7), nullptr, 16);
+      const auto has = [&](int signal) { return (blocked >> (signal - 1) & 1) != 0; };
+      return has(SIGTERM) && !has(SIGUSR2);  // fork() itself blocks all for a moment
+    };
+    for (int i = 0; i < 5000 && !listens(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    REQUIRE(listens());
   }
   std::string text(const char* stream) const {
     std::ifstream file(place_ / stream);
@@ -193,6 +208,40 @@ TEST_CASE("signals reach all ranks, which end in their own time", "[comm][launch
   launcher.send(signal);
   CHECK(launcher.wait() == code);
   CHECK(launcher.lines("out") == Lines{"[0] ready", "[0] saved", "[1] ready", "[1] saved"});
+}
+
+TEST_CASE("a signal finds ranks that are not there yet, or not ready for it", "[comm][launch]") {
+  const bool mpi = GENERATE(false, true);
+  const bool before_ranks = GENERATE(true, false);
+  const int signal = GENERATE(SIGTERM, SIGUSR1);  // shells catch SIGINT from the beginning
+  if (mpi && !has_mpirun()) return;
+  INFO("mpi " << mpi << ", before ranks " << before_ranks << ", signal " << signal);
+  Launcher launcher(2,
+                    "echo here; sleep 0.5; trap 'echo saved; exit 0' TERM USR1; "
+                    "for i in $(seq 500); do sleep 0.02; done; exit 7",
+                    20, false, mpi ? train::launch_mpi_ranks : train::launch_ranks);
+  if (before_ranks) {
+    launcher.wait_until_listening();
+  } else {
+    launcher.wait_for_lines(2);
+  }
+  launcher.send(signal);
+  CHECK(launcher.wait() == 0);
+  CHECK(launcher.lines("out") == Lines{"[0] here", "[0] saved", "[1] here", "[1] saved"});
+}
+
+TEST_CASE("ranks that catch no signal die of it after a while", "[comm][launch]") {
+  const bool mpi = GENERATE(false, true);
+  if (mpi && !has_mpirun()) return;
+  INFO("mpi " << mpi);
+  const double seconds = seconds_of([&] {
+    Launcher launcher(2, "echo here; for i in $(seq 3000); do sleep 0.02; done", 20, false,
+                      mpi ? train::launch_mpi_ranks : train::launch_ranks);
+    launcher.wait_for_lines(2);
+    launcher.send(SIGTERM);
+    CHECK(launcher.wait() == 128 + SIGTERM);
+  });
+  CHECK(seconds < 40);  // of 60
 }
 
 TEST_CASE("ranks do not outlive their launcher", "[comm][launch]") {

@@ -1,11 +1,17 @@
 #include "train/comm/tcp_store.h"
 
 #include <chrono>
+#include <csignal>
+#include <ctime>
 #include <functional>
 #include <random>
 #include <thread>
 
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kernels/core/error.h"
 #include "tests/comm/suite.h"
@@ -59,9 +65,46 @@ Rendezvous rank_of(int rank, int world, int port) {
           .job = "job"};
 }
 
+double seconds_of(const std::function<void()>& body) {
+  const auto begin = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// Connections that say nothing.
+std::vector<Descriptor> strangers(int port, int count) {
+  std::vector<Descriptor> result;
+  for (int i = 0; i < count; ++i) {
+    std::string reason;
+    result.push_back(try_connect("127.0.0.1", port, 5, reason));
+    INFO(reason);
+    REQUIRE(result.back().open());
+  }
+  return result;
+}
+
+bool closed_within(const Descriptor& socket, double seconds) {
+  char byte = 0;
+  return wait_readable(socket, seconds) && recv(socket.handle(), &byte, 1, 0) <= 0;
+}
+
+/// Serves with room for 20 open files; tells its port, and with its exit code whether it used less
+/// than a tenth of a processor in the second after the answer.
+[[noreturn]] void serve_in_little_room(int tell_port, int answer) {
+  const rlimit room{20, 20};
+  setrlimit(RLIMIT_NOFILE, &room);
+  const StoreServer server(0, "job");
+  const int port = server.port();
+  char byte = 0;
+  if (write(tell_port, &port, sizeof port) != sizeof port || read(answer, &byte, 1) != 1) _exit(2);
+  const std::clock_t begin = std::clock();
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  _exit(std::clock() - begin < CLOCKS_PER_SEC / 10 ? 0 : 1);
+}
+
 int free_port() {
   int port = 0;
-  listen_everywhere(port);
+  listen_at(Reach::everywhere, port);
   return port;
 }
 
@@ -153,6 +196,115 @@ TEST_CASE("a store outlives whatever is sent to it", "[comm][store]") {
     static_cast<void>(send(socket.handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
   }
   CHECK(client->get("kept") == "value");
+}
+
+TEST_CASE("strangers that say nothing make room for others", "[comm][store]") {
+  const StoreServer server(0, "job");
+  const auto client = connect_store("127.0.0.1", server.port(), "job", 10);
+  const std::vector<Descriptor> silent = strangers(server.port(), 100);
+  // 64 may stay, for 10 s; the client has greeted and is none of them.
+  CHECK(closed_within(silent[0], 5));
+  CHECK(closed_within(silent[35], 5));
+  CHECK_FALSE(closed_within(silent[36], 0.2));
+  CHECK_FALSE(closed_within(silent[99], 0));
+  CHECK_NOTHROW(client->set("a", "b"));
+  CHECK(connect_store("127.0.0.1", server.port(), "job", 10)->get("a") == "b");
+}
+
+TEST_CASE("many ranks that come at once are no strangers", "[comm][store]") {
+  const StoreServer server(0, "job");
+  std::vector<std::unique_ptr<Store>> clients;
+  for (int i = 0; i < 150; ++i)
+    clients.push_back(connect_store("127.0.0.1", server.port(), "job", 10));
+  const std::vector<Descriptor> silent = strangers(server.port(), 100);
+  CHECK(closed_within(silent[0], 5));
+  for (const auto& client : clients) CHECK(client->get("a") == std::nullopt);
+}
+
+TEST_CASE("a server without room for connections waits, and does not spin", "[comm][store]") {
+  int port_pipe[2], answer_pipe[2];
+  REQUIRE((pipe(port_pipe) == 0 && pipe(answer_pipe) == 0));
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) serve_in_little_room(port_pipe[1], answer_pipe[0]);
+  int port = 0;
+  REQUIRE(read(port_pipe[0], &port, sizeof port) == sizeof port);
+  const std::vector<Descriptor> silent = strangers(port, 40);
+  REQUIRE(write(answer_pipe[1], "x", 1) == 1);
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+  for (const int end : {port_pipe[0], port_pipe[1], answer_pipe[0], answer_pipe[1]}) close(end);
+}
+
+TEST_CASE("a job of one machine is served to that machine alone", "[comm][store]") {
+  std::string reason;
+  const StoreServer everywhere(0, "job"), here(0, "job", Reach::loopback);
+  // Linux has all of 127.0.0.0/8, and a socket of 127.0.0.1 that one address.
+  CHECK(try_connect("127.0.0.2", everywhere.port(), 5, reason).open());
+  CHECK_FALSE(try_connect("127.0.0.2", here.port(), 5, reason).open());
+  CHECK_NOTHROW(connect_store("127.0.0.1", here.port(), "job", 10)->set("a", "b"));
+  for (const char* host : {"127.0.0.1", "localhost"}) {
+    Rendezvous self = rank_of(0, 1, free_port());
+    self.host = host;
+    const auto store = open_store(self, 10);
+    CHECK(try_connect("127.0.0.1", self.port, 5, reason).open());
+    CHECK_FALSE(try_connect("127.0.0.2", self.port, 5, reason).open());
+  }
+}
+
+TEST_CASE("a signal does not end a wait for the store", "[comm][store]") {
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = [](int) {};
+  sigaction(SIGUSR2, &action, &before);
+  int ends[2];
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  const Descriptor reads(ends[0]), writes(ends[1]);
+  std::thread other([&, main = pthread_self()] {
+    for (int i = 0; i < 30; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      pthread_kill(main, SIGUSR2);
+    }
+    CHECK(send(writes.handle(), "x", 1, 0) == 1);
+  });
+  bool found = true;
+  const double seconds = seconds_of([&] { found = wait_readable(reads, 0.3); });
+  CHECK_FALSE(found);
+  CHECK(seconds >= 0.29);  // signals every 20 ms neither end nor prolong it
+  CHECK(seconds < 0.55);
+  CHECK(wait_readable(reads, 20));
+  other.join();
+  sigaction(SIGUSR2, &before, nullptr);
+}
+
+TEST_CASE("last words take no longer than they may", "[comm][store]") {
+  auto server = std::make_unique<StoreServer>(0, "job");
+  const auto client = connect_store("127.0.0.1", server->port(), "job", 60);
+  CHECK(client->try_set("failed", "why", 5));
+  CHECK(client->get("failed") == "why");
+  server.reset();
+  CHECK_FALSE(client->try_set("failed", "why", 5));
+
+  // A server that greets, and then is silent.
+  int port = 0;
+  const std::vector<Descriptor> listeners = listen_at(Reach::loopback, port);
+  Descriptor peer;
+  std::thread silent([&] {
+    for (int i = 0; i < 500 && !peer.open(); ++i)
+      for (const Descriptor& listener : listeners)
+        if (!peer.open() && wait_readable(listener, 0.01))
+          peer = Descriptor(accept(listener.handle(), nullptr, nullptr));
+    const std::string welcome = wire::frame("D");
+    send(peer.handle(), welcome.data(), welcome.size(), MSG_NOSIGNAL);
+  });
+  const auto unheard = connect_store("127.0.0.1", port, "job", 60);
+  silent.join();
+  const double seconds = seconds_of([&] { CHECK_FALSE(unheard->try_set("failed", "why", 0.3)); });
+  CHECK(seconds >= 0.29);
+  CHECK(seconds < 10);
+  // Its late answer would be mistaken for the next one's.
+  CHECK(contains(error_of([&] { unheard->get("a"); }), "rank 0 is gone"));
 }
 
 TEST_CASE("requests that come in pieces and together are answered", "[comm][store]") {

@@ -223,7 +223,10 @@ void Communicator::check() {
 void Communicator::fail(const std::string& reason) {
   if (!broken_.empty()) return;
   broken_ = str("this rank gave up: ", reason);
-  announce(str("rank ", rank_, " gave up: ", reason));
+  try {
+    announce(str("rank ", rank_, " gave up: ", reason));
+  } catch (const Error&) {  // the reason is what the caller has to tell, and why it came here
+  }
 }
 
 std::unique_ptr<Communicator> make_single() {

@@ -80,7 +80,7 @@ class Communicator {
   /// reads there is of no use then.
   void check();
   /// This rank gives up: as far as possible the others learn at once that it did, and why. Before
-  /// the process ends with an error.
+  /// the process ends with an error; never throws one itself.
   void fail(const std::string& reason);
 
   const CommUse& use() const { return use_; }

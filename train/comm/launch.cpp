@@ -37,8 +37,9 @@ std::string as_it_is(const std::string& line) {
 
 class Launch {
  public:
-  explicit Launch(const LaunchOptions& options) : options_(options), job_(random_job()) {
-    listen_everywhere(port_);  // free now, and for a while
+  explicit Launch(const LaunchOptions& options)
+      : options_(options), job_(random_job()), post_(options.ranks) {
+    listen_at(Reach::everywhere, port_);  // free now, and for a while
   }
   int run();
 
@@ -54,6 +55,7 @@ class Launch {
   std::string job_;
   int port_ = 0;
   LaunchSignals signals_;
+  SignalPost post_;
   std::vector<ChildProcess> ranks_;
   int code_ = 0;           ///< of the rank that failed first
   bool stopping_ = false;  ///< a signal was passed on: ranks end by themselves
@@ -101,8 +103,13 @@ void Launch::hear_signals() {
   while (const std::optional<int> signal = signals_.next()) {
     if (*signal == SIGCHLD) continue;
     stopping_ = true;
-    signal_all(*signal);
+    post_.take(*signal);
   }
+  if (!post_.due()) return;
+  std::vector<pid_t> processes;
+  for (const ChildProcess& rank : ranks_)
+    if (!rank.ended()) processes.push_back(rank.id());
+  post_.deliver(processes);
 }
 
 int Launch::run() {

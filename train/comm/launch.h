@@ -20,9 +20,10 @@ struct LaunchOptions {
 /// Runs the ranks to their end. Each has the variables of torchrun's form in its environment (see
 /// read_rendezvous), a process group of its own, and an equal share of the cores as
 /// OMP_NUM_THREADS; its lines get "[rank] " in front. SIGTERM, SIGINT and SIGUSR1 are passed on to
-/// all. A rank that fails ends the others: SIGTERM, and after the grace SIGKILL; they never outlive
-/// the launcher. Returns 0, or the exit code of the rank that failed first (128 + n: by signal n).
-/// To be called from the process's only thread.
+/// all, to each when it catches them (or does not within seconds: then it dies of them). A rank
+/// that fails ends the others: SIGTERM, and after the grace SIGKILL; they never outlive the
+/// launcher. Returns 0, or the exit code of the rank that failed first (128 + n: by signal n). To
+/// be called from the process's only thread.
 int launch_ranks(const LaunchOptions&);
 
 /// The same for ranks that speak MPI: mpirun (Open MPI or MPICH) starts them, marks their lines as

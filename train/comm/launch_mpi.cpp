@@ -51,8 +51,9 @@ std::string mark_line(const std::string& line, bool plain) {
   return plain && rank == 0 ? line.substr(text) : str('[', rank, "] ", line.substr(text));
 }
 
-/// Processes that `root` started, and those that they did, if they run `program`.
-std::vector<pid_t> descendants(pid_t root, const std::filesystem::path& program) {
+/// Those that run `program` among the processes that `root` started, and that those did; what a
+/// rank starts is its own affair.
+std::vector<pid_t> find_ranks(pid_t root, const std::filesystem::path& program) {
   std::multimap<pid_t, pid_t> children;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
@@ -69,9 +70,9 @@ std::vector<pid_t> descendants(pid_t root, const std::filesystem::path& program)
     const auto [begin, end] = children.equal_range(open.back());
     open.pop_back();
     for (auto child = begin; child != end; ++child) {
-      open.push_back(child->second);
       const std::filesystem::path file = str("/proc/", child->second, "/exe");
-      if (std::filesystem::read_symlink(file, ignored) == program) found.push_back(child->second);
+      const bool rank = std::filesystem::read_symlink(file, ignored) == program;
+      (rank ? found : open).push_back(child->second);
     }
   }
   return found;
@@ -103,11 +104,12 @@ Environment environment_of(const LaunchOptions& options) {
 int launch_mpi_ranks(const LaunchOptions& options) {
   ORCHID_CHECK_USAGE(options.ranks >= 1, "ranks: expected at least 1, got ", options.ranks);
   ORCHID_CHECK(!options.command.empty(), "launch: expected a command, got none");
+  LaunchSignals signals;  // from here on none is lost
+  SignalPost post(options.ranks);
   std::vector<std::string> command = {"mpirun"};
   command.push_back(find_mpirun() == Mpirun::open_mpi ? "--tag-output" : "-prepend-rank");
   command.insert(command.end(), {"-np", std::to_string(options.ranks)});
   command.insert(command.end(), options.command.begin(), options.command.end());
-  LaunchSignals signals;
   std::vector<ChildProcess> mpirun;
   mpirun.reserve(1);
   // A cluster signals every process of a job. mpirun would kill the ranks before they have saved;
@@ -121,8 +123,8 @@ int launch_mpi_ranks(const LaunchOptions& options) {
   while (!code) {
     wait_for_output(mpirun, signals, 200);
     while (const std::optional<int> signal = signals.next())
-      if (*signal != SIGCHLD)
-        for (const pid_t rank : descendants(mpirun[0].id(), program)) kill(rank, *signal);
+      if (*signal != SIGCHLD) post.take(*signal);
+    if (post.due()) post.deliver(find_ranks(mpirun[0].id(), program));
     code = mpirun[0].collect();
   }
   mpirun[0].out().read_rest();

@@ -1,7 +1,10 @@
 #include "train/comm/launch_parts.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -19,6 +22,17 @@ namespace {
 
 constexpr std::size_t kMostLine = std::size_t{64} << 10;
 constexpr int kForwarded[] = {SIGTERM, SIGINT, SIGUSR1};
+constexpr auto kBetweenLooks = std::chrono::milliseconds(100);
+
+/// The process has a handler for the signal.
+bool catches(pid_t process, int signal) {
+  std::ifstream file(str("/proc/", process, "/status"));
+  constexpr std::string_view kCaught = "SigCgt:";
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(kCaught))
+      return (std::strtoull(line.c_str() + kCaught.size(), nullptr, 16) >> (signal - 1) & 1) != 0;
+  return false;
+}
 
 }  // namespace
 
@@ -65,11 +79,22 @@ LaunchSignals::LaunchSignals() {
   for (const int signal : kForwarded) sigaddset(&set, signal);
   sigaddset(&set, SIGCHLD);
   sigprocmask(SIG_BLOCK, &set, &before_);
+  // A child has our handlers until it is another program: as if it could be told already.
+  for (const int signal : kForwarded) {
+    struct sigaction action {};
+    sigaction(signal, nullptr, &action);
+    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;
+    handlers_.emplace_back(signal, action);
+    action = {};
+    action.sa_handler = SIG_DFL;
+    sigaction(signal, &action, nullptr);
+  }
   arrives_ = Descriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   ORCHID_CHECK(arrives_.open(), "launch: signalfd: ", std::strerror(errno));
 }
 
 LaunchSignals::~LaunchSignals() {
+  for (const auto& [signal, action] : handlers_) sigaction(signal, &action, nullptr);
   sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
@@ -83,6 +108,31 @@ std::optional<int> LaunchSignals::next() {
   signalfd_siginfo info;
   if (::read(arrives_.handle(), &info, sizeof info) != sizeof info) return std::nullopt;
   return static_cast<int>(info.ssi_signo);
+}
+
+void SignalPost::take(int signal) {
+  letters_.push_back({.signal = signal});
+  looked_ = {};
+}
+
+bool SignalPost::due() const {
+  return !letters_.empty() && Clock::now() - looked_ > kBetweenLooks;
+}
+
+void SignalPost::deliver(const std::vector<pid_t>& processes) {
+  looked_ = Clock::now();
+  for (Letter& letter : letters_) {
+    for (const pid_t process : processes) {
+      auto& since = letter.waits_since.try_emplace(process, looked_).first->second;
+      if (!since) continue;
+      const std::chrono::duration<double> waited = looked_ - *since;
+      if (waited.count() < kMostWait_s && !catches(process, letter.signal)) continue;
+      kill(process, letter.signal);
+      since.reset();
+      ++letter.delivered;
+    }
+  }
+  std::erase_if(letters_, [&](const Letter& letter) { return letter.delivered >= ranks_; });
 }
 
 ChildProcess::ChildProcess(std::vector<std::string> command, const Environment& variables,

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -58,7 +61,36 @@ class LaunchSignals {
 
  private:
   sigset_t before_;
+  std::vector<std::pair<int, struct sigaction>> handlers_;  ///< as they were
   Descriptor arrives_;
+};
+
+/// Signals on their way to ranks, which need not be there yet. Each rank gets each of them once,
+/// and as soon as it catches them: one that is still starting would die of them, and nobody hear
+/// why.
+class SignalPost {
+ public:
+  /// A rank that was seen for so long and does not catch a signal gets it nevertheless.
+  static constexpr double kMostWait_s = 5;
+
+  explicit SignalPost(int ranks) : ranks_(static_cast<std::size_t>(ranks)) {}
+  void take(int signal);
+  /// Some rank lacks a signal, and was not looked for just now.
+  bool due() const;
+  /// To those of these processes, all of them ranks, that lack one.
+  void deliver(const std::vector<pid_t>& processes);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Letter {
+    int signal = 0;
+    std::size_t delivered = 0;
+    std::map<pid_t, std::optional<Clock::time_point>> waits_since{};  ///< nothing: it has it
+  };
+
+  std::size_t ranks_;
+  std::vector<Letter> letters_;
+  Clock::time_point looked_{};
 };
 
 /// A program in a process group of its own, that ends with the launcher at the latest.

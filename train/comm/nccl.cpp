@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 
 /// Seconds that a communicator may take to end.
 constexpr double kMostEnd = 20;
+/// Seconds that the store may take to hear why this rank gives up.
+constexpr double kMostLastWords = 5;
 
 ncclDataType_t type_of(DType dtype) {
   switch (dtype) {
@@ -121,7 +123,9 @@ void NcclCommunicator::settle(ncclResult_t result, const char* doing) {
   const std::lock_guard lock(mutex_);
   const char* detail = ncclGetLastError(comm_);
   throw Error(str(doing, ": ", ncclGetErrorString(result), detail && *detail ? ": " : "",
-                  detail ? detail : "", "; NCCL_DEBUG=WARN says more"));
+                  detail ? detail : "",
+                  result == ncclInvalidUsage ? "; has each rank a GPU of its own?" : "",
+                  "; NCCL_DEBUG=WARN says more"));
 }
 
 cudaEvent_t NcclCommunicator::take_event() {
@@ -271,8 +275,13 @@ std::string NcclCommunicator::failure() {
 }
 
 void NcclCommunicator::announce(const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure_.empty()) failure_ = reason;  // the watchdog is done
+  }
+  // Before the connections break, which is all that the others would be told else.
+  if (store_ && world() > 1) store_->try_set("failed", reason, kMostLastWords);
   const std::lock_guard lock(mutex_);
-  if (store_ && world() > 1) store_->set("failed", reason);
   break_with(reason);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -32,9 +34,15 @@ Addresses look_up(const char* host, int port, int flags, std::string& reason) {
 }
 
 bool wait_for_event(const Descriptor& socket, short event, double seconds) {
-  pollfd entry{socket.handle(), event, 0};
-  const int milliseconds = static_cast<int>(std::clamp(seconds * 1000, 0.0, 1e9));
-  return poll(&entry, 1, milliseconds) == 1;
+  using Clock = std::chrono::steady_clock;
+  const std::chrono::duration<double> all(std::clamp(seconds, 0.0, 1e6));
+  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(all);
+  for (;;) {
+    pollfd entry{socket.handle(), event, 0};
+    const std::chrono::duration<double, std::milli> left = end - Clock::now();
+    const int found = poll(&entry, 1, static_cast<int>(std::ceil(std::max(left.count(), 0.0))));
+    if (found >= 0 || errno != EINTR) return found == 1;  // else a signal came meanwhile
+  }
 }
 
 Descriptor open_socket(const addrinfo& address) {
@@ -62,11 +70,12 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
   return *this;
 }
 
-std::vector<Descriptor> listen_everywhere(int& port) {
+std::vector<Descriptor> listen_at(Reach reach, int& port) {
   std::vector<Descriptor> sockets;
   std::string reason = "no address of this machine";
   for (const int family : {AF_INET6, AF_INET}) {
-    const Addresses found = look_up(nullptr, port, AI_PASSIVE, reason);
+    const Addresses found =
+        look_up(nullptr, port, reach == Reach::everywhere ? AI_PASSIVE : 0, reason);
     for (const addrinfo* at = found.get(); at; at = at->ai_next) {
       if (at->ai_family != family) continue;
       Descriptor socket = open_socket(*at);

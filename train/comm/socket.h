@@ -21,9 +21,12 @@ class Descriptor {
   int handle_ = -1;
 };
 
-/// Sockets that wait for connections at `port` of all addresses of this machine (0: a free one,
-/// which it returns), and never make their caller wait.
-std::vector<Descriptor> listen_everywhere(int& port);
+/// Who can connect: processes of this machine alone, or of any.
+enum class Reach { loopback, everywhere };
+
+/// Sockets that wait for connections at `port` (0: a free one, which it returns), IPv6 and IPv4,
+/// and never make their caller wait.
+std::vector<Descriptor> listen_at(Reach, int& port);
 
 /// One attempt at every address of `host`; closed where none answered, and why in `reason`.
 Descriptor try_connect(const std::string& host, int port, double seconds, std::string& reason);

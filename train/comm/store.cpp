@@ -7,6 +7,15 @@
 
 namespace orchid::train {
 
+bool Store::try_set(const std::string& key, const std::string& value, double /*seconds*/) {
+  try {
+    set(key, value);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 std::string wait_for(Store& store, const std::string& key, double deadline_s,
                      const std::string& what) {
   const auto begin = std::chrono::steady_clock::now();

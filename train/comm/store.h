@@ -12,6 +12,8 @@ class Store {
   virtual ~Store() = default;
   virtual void set(const std::string& key, const std::string& value) = 0;
   virtual std::optional<std::string> get(const std::string& key) = 0;
+  /// Last words of a rank that has failed already: false where nobody took them in so many seconds.
+  virtual bool try_set(const std::string& key, const std::string& value, double seconds);
 };
 
 /// The value, as soon as some rank has set it; an Error that says what for after the deadline.

@@ -4,17 +4,19 @@
 #include <string>
 
 #include "train/comm/rendezvous.h"
+#include "train/comm/socket.h"
 #include "train/comm/store.h"
 
 namespace orchid::train {
 
 /// Serves a store over TCP, IPv4 and IPv6, from a thread of its own until it goes. Made for a few
 /// small texts: keys up to 256 bytes, values up to 64 KiB. A peer that does not name the job, or
-/// sends what is no request, is cut off, and nothing else happens.
+/// sends what is no request, is cut off, and nothing else happens. Peers that say nothing go after
+/// a while, and before it when there are many.
 class StoreServer {
  public:
   /// port 0: any that is free.
-  StoreServer(int port, const std::string& job);
+  StoreServer(int port, const std::string& job, Reach = Reach::everywhere);
   ~StoreServer();
   StoreServer(const StoreServer&) = delete;
   StoreServer& operator=(const StoreServer&) = delete;

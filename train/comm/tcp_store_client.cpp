@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "kernels/core/error.h"
-#include "train/comm/socket.h"
 #include "train/comm/store_wire.h"
 #include "train/comm/tcp_store.h"
 
@@ -53,6 +52,19 @@ class TcpStore final : public Store {
     const std::lock_guard lock(mutex_);
     const std::string answer = ask({wire::kSet, key, value}, Deadline(deadline_s_));
     ORCHID_CHECK(answer[0] == wire::kDone, place_, ": refuses '", key, "'");
+  }
+
+  bool try_set(const std::string& key, const std::string& value, double seconds) override {
+    const Deadline deadline(std::min(seconds, deadline_s_));
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    for (; !lock && deadline.left() > 0; static_cast<void>(lock.try_lock()))
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    try {
+      return lock && ask({wire::kSet, key, value}, deadline)[0] == wire::kDone;
+    } catch (const Error&) {
+      socket_ = Descriptor();  // a late answer would be taken for that of another request
+      return false;
+    }
   }
 
   std::optional<std::string> get(const std::string& key) override {
@@ -120,12 +132,22 @@ class TcpStore final : public Store {
 /// Rank 0's own way to what it serves.
 class ServedStore final : public Store {
  public:
-  ServedStore(int port, const std::string& job, double deadline_s)
-      : server_(port, job), client_(connect_store("localhost", server_.port(), job, deadline_s)) {}
+  ServedStore(const Rendezvous& self, double deadline_s)
+      : server_(self.port, self.job, reach_of(self.host)),
+        client_(connect_store("localhost", server_.port(), self.job, deadline_s)) {}
   void set(const std::string& key, const std::string& value) override { client_->set(key, value); }
+  bool try_set(const std::string& key, const std::string& value, double seconds) override {
+    return client_->try_set(key, value, seconds);
+  }
   std::optional<std::string> get(const std::string& key) override { return client_->get(key); }
 
  private:
+  /// Ranks that look for it here are all here.
+  static Reach reach_of(const std::string& host) {
+    const bool here = host == "127.0.0.1" || host == "localhost" || host == "::1";
+    return here ? Reach::loopback : Reach::everywhere;
+  }
+
   StoreServer server_;
   std::unique_ptr<Store> client_;
 };
@@ -171,7 +193,7 @@ std::shared_ptr<Store> open_store(const Rendezvous& self, double deadline_s) {
                      " does not say where rank 0 is; set MASTER_ADDR to its host on all ranks");
   std::shared_ptr<Store> store;
   if (self.rank == 0) {
-    store = std::make_shared<ServedStore>(self.port, self.job, deadline_s);
+    store = std::make_shared<ServedStore>(self, deadline_s);
   } else {
     store = connect_store(self.host, self.port, self.job, deadline_s);
   }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -9,7 +10,6 @@
 #include <sys/socket.h>
 
 #include "kernels/core/error.h"
-#include "train/comm/socket.h"
 #include "train/comm/store_wire.h"
 #include "train/comm/tcp_store.h"
 
@@ -21,9 +21,13 @@ using namespace std::chrono_literals;
 
 /// Bounds on what strangers can take up.
 constexpr std::size_t kMostPeers = 8192;
+constexpr std::size_t kMostStrangers = 64;  ///< peers that have not greeted
+constexpr int kMostAtOnce = 64;             ///< connections taken before all are heard again
 constexpr std::size_t kMostKeys = 100000;
 constexpr std::size_t kMostUnread = std::size_t{1} << 20;  ///< answers a peer does not fetch
 constexpr auto kGreetWithin = 10s;
+/// Before the next attempt to take a connection, where the system has no room for one.
+constexpr auto kPause = 50ms;
 
 struct Peer {
   Descriptor socket;
@@ -37,8 +41,8 @@ struct Peer {
 
 class StoreServer::Service {
  public:
-  Service(int port, std::string job)
-      : job_(std::move(job)), port_(port), listeners_(listen_everywhere(port_)) {
+  Service(int port, std::string job, Reach reach)
+      : job_(std::move(job)), port_(port), listeners_(listen_at(reach, port_)) {
     thread_ = std::thread([this] {
       while (!stop_) serve();
     });
@@ -52,6 +56,7 @@ class StoreServer::Service {
  private:
   void serve();
   void accept_from(const Descriptor& listener);
+  void admit(Descriptor socket);
   /// False: the peer is done with.
   bool talk(Peer&, short events);
   bool read(Peer&);
@@ -61,7 +66,8 @@ class StoreServer::Service {
   std::string job_;
   int port_;
   std::vector<Descriptor> listeners_;
-  std::list<Peer> peers_;
+  std::list<Peer> peers_;  ///< the oldest first
+  Clock::time_point accept_after_{};
   std::map<std::string, std::string> values_;
   std::atomic<bool> stop_ = false;
   std::thread thread_;
@@ -69,7 +75,8 @@ class StoreServer::Service {
 
 void StoreServer::Service::serve() {
   std::vector<pollfd> entries;
-  for (const Descriptor& listener : listeners_) entries.push_back({listener.handle(), POLLIN, 0});
+  const short news = Clock::now() < accept_after_ ? 0 : POLLIN;
+  for (const Descriptor& listener : listeners_) entries.push_back({listener.handle(), news, 0});
   for (const Peer& peer : peers_)
     entries.push_back({peer.socket.handle(),
                        static_cast<short>(peer.out.empty() ? POLLIN : POLLIN | POLLOUT), 0});
@@ -85,13 +92,30 @@ void StoreServer::Service::serve() {
 }
 
 void StoreServer::Service::accept_from(const Descriptor& listener) {
-  for (;;) {
+  for (int i = 0; i < kMostAtOnce; ++i) {
     Descriptor socket(accept4(listener.handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!socket.open()) return;
-    if (peers_.size() >= kMostPeers) continue;
-    peers_.emplace_back();
-    peers_.back().socket = std::move(socket);
+    if (socket.open()) {
+      admit(std::move(socket));
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      // Whoever waits there goes on waiting, and poll would say so without end.
+      if (errno != EAGAIN) accept_after_ = Clock::now() + kPause;
+      return;
+    }
   }
+}
+
+/// Ranks greet at once: heard here already, they are no strangers when there are too many.
+void StoreServer::Service::admit(Descriptor socket) {
+  if (peers_.size() >= kMostPeers + kMostStrangers) return;
+  peers_.emplace_back();
+  peers_.back().socket = std::move(socket);
+  if (!talk(peers_.back(), POLLIN)) {
+    peers_.pop_back();
+    return;
+  }
+  const auto stranger = [](const Peer& peer) { return !peer.greeted; };
+  if (std::ranges::count_if(peers_, stranger) > std::ptrdiff_t{kMostStrangers})
+    peers_.erase(std::ranges::find_if(peers_, stranger));
 }
 
 bool StoreServer::Service::talk(Peer& peer, short events) {
@@ -147,8 +171,8 @@ bool StoreServer::Service::write(Peer& peer) {
   return !peer.closing;
 }
 
-StoreServer::StoreServer(int port, const std::string& job)
-    : service_(std::make_unique<Service>(port, job)) {}
+StoreServer::StoreServer(int port, const std::string& job, Reach reach)
+    : service_(std::make_unique<Service>(port, job, reach)) {}
 
 StoreServer::~StoreServer() = default;
 
