@@ -3,6 +3,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/op_check.h"
+#include "train/parallel/connect.h"
 #include "train/parallel/data_parallel.h"
 #include "train/parallel/gather.h"
 #include "train/parallel/micro_batch_tree.h"
@@ -33,6 +34,17 @@ TEST_CASE("shards of a bucket are equal and in the order of ranks", "[parallel]"
   CHECK(train::shard_of(bucket, 2, 3) == Bucket{128, 16});
   require_error([&] { train::shard_of(bucket, 0, 5); }, "48 elements for 5 ranks");
   require_error([&] { train::cut_buckets(50, 16, 16); }, "expected a multiple of 16");
+}
+
+TEST_CASE("a rank takes the GPU of its place, or the only one that it sees", "[parallel]") {
+  train::Rendezvous place;
+  place.world = 8;
+  place.local_world = 4;
+  place.local_rank = 2;
+  CHECK(train::gpu_of_rank(place, 4) == 2);
+  CHECK(train::gpu_of_rank(place, 8) == 2);
+  CHECK(train::gpu_of_rank(place, 1) == 0);  // its launcher chose it: --gpus-per-task=1
+  CHECK(train::gpu_of_rank(place, 2) == 2);  // too few: said where the device is opened
 }
 
 /// The sum of float numbers in pairs, as written in the header.

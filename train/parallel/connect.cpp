@@ -24,12 +24,17 @@ std::unique_ptr<Communicator> connect_mpi(const Rendezvous& place, const CommOpt
 
 }  // namespace
 
+int gpu_of_rank(const Rendezvous& place, int visible) {
+  return visible == 1 ? 0 : place.local_rank;
+}
+
 RunConfig for_rank(const RunConfig& config, const Rendezvous& place) {
   RunConfig mine = config;
   if (place.world == 1) return mine;
   if (config.device == "cuda" || config.device == "auto") {
-    const bool gpu = config.device == "cuda" || parse_device("auto").type == DeviceType::cuda;
-    mine.device = gpu ? str("cuda:", place.local_rank) : "cpu";
+    const auto gpus = static_cast<int>(visible_devices().size()) - 1;  // the first is the CPU
+    const bool gpu = config.device == "cuda" || gpus > 0;
+    mine.device = gpu ? str("cuda:", gpu_of_rank(place, gpus)) : "cpu";
   }
   if (config.threads == 0 && !std::getenv("OMP_NUM_THREADS") && place.local_world > 1)
     mine.threads = std::max<std::int64_t>(Context().threads() / place.local_world, 1);

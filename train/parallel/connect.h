@@ -8,6 +8,10 @@
 
 namespace orchid::train {
 
+/// The index of a rank's GPU among `visible` ones: its place on the machine, unless its launcher
+/// left it a single one to see (Slurm's --gpus-per-task=1), which is the first then.
+int gpu_of_rank(const Rendezvous&, int visible);
+
 /// What differs for one rank: with several on a machine each takes a GPU of its own, and its share
 /// of the processors where nothing else was asked for.
 RunConfig for_rank(const RunConfig&, const Rendezvous&);
