@@ -4,6 +4,8 @@
 namespace orchid::model {
 namespace {
 
+constexpr std::int64_t kMostLayers = 4096;
+
 void positive(const char* key, std::int64_t value) {
   ORCHID_CHECK_USAGE(value >= 1, key, ": expected at least 1, got ", value);
 }
@@ -106,6 +108,7 @@ void validate_drop_path(const EncoderConfig& encoder) {
 void validate_encoder(const EncoderConfig& encoder, std::int64_t length) {
   positive("width", encoder.width);
   positive("layers", encoder.layers);
+  at_most("layers", encoder.layers, kMostLayers);
   rate("dropout", encoder.dropout);
   rate("residual_dropout", encoder.residual_dropout);
   validate_drop_path(encoder);

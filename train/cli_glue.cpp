@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include "train/cli.h"
+#include "train/config/load.h"
 #include "train/glue/run_glue.h"
 
 namespace orchid::train {
@@ -13,7 +14,7 @@ struct GlueOptions {
 };
 
 int run(GlueOptions options) {
-  if (!options.device.empty()) options.request.sets.push_back("device=" + options.device);
+  if (!options.device.empty()) options.request.sets.push_back(set_of("device", options.device));
   const TrainResult result = run_glue(options.request);
   print_answer(options.json, result.summary, result.text);
   return result.exit_code;

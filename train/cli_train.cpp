@@ -36,7 +36,7 @@ std::vector<std::string> arguments_of(const TrainOptions& options) {
 }
 
 int run_train(TrainOptions options) {
-  if (!options.device.empty()) options.request.sets.push_back("device=" + options.device);
+  if (!options.device.empty()) options.request.sets.push_back(set_of("device", options.device));
   const Rendezvous place = read_rendezvous(process_environment());
   if (options.ranks > 1 && place.world == 1)
     return run_local_ranks(options.ranks, arguments_of(options),

@@ -139,12 +139,14 @@ OpenedData open_data(const RunConfig& config, OpenFor what, const std::string& v
 std::unique_ptr<data::LabelledText> open_unlabelled(const RunConfig& config,
                                                     const data::GlueTask& task,
                                                     const std::string& part,
-                                                    const std::string& vocabulary) {
+                                                    const std::string& vocabulary,
+                                                    std::vector<std::string>& notes) {
   const auto& glue = std::get<GlueDataConfig>(config.data);
   const data::Vocabulary pieces = vocabulary_of(vocabulary, "the checkpoint's vocab.txt");
   const data::PairEncoder encoder(pieces, glue.length, task.pair);
-  return std::make_unique<data::LabelledText>(data::read_glue(task, glue.directory, part).examples,
-                                              encoder, data::Labels::none);
+  const data::GlueRows rows = data::read_glue(task, glue.directory, part);
+  notes.insert(notes.end(), rows.notes.begin(), rows.notes.end());
+  return std::make_unique<data::LabelledText>(rows.examples, encoder, data::Labels::none);
 }
 
 data::Vocabulary vocabulary_of(const std::string& text, const std::string& origin) {

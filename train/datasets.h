@@ -49,10 +49,11 @@ enum class OpenFor { training, evaluation };
 OpenedData open_data(const RunConfig&, OpenFor, const std::string& vocabulary);
 
 /// One part ("test", "test_mismatched", ...) of a task of GLUE, without labels, as the
-/// configuration encodes text.
+/// configuration encodes text. `notes` gets what was odd about its file.
 std::unique_ptr<data::LabelledText> open_unlabelled(const RunConfig&, const data::GlueTask&,
                                                     const std::string& part,
-                                                    const std::string& vocabulary);
+                                                    const std::string& vocabulary,
+                                                    std::vector<std::string>& notes);
 
 /// The pieces of vocab.txt's content; `origin` names it in errors.
 data::Vocabulary vocabulary_of(const std::string& text, const std::string& origin);

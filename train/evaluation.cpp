@@ -108,7 +108,9 @@ std::vector<std::vector<double>> predict_all(Context& ctx, const model::Model& m
                                              const EvaluationOptions& options,
                                              const std::function<bool()>& stop) {
   std::vector<std::vector<double>> answers;
-  for_each_batch(dataset, options, stop, [&](const data::Batch& batch) {
+  EvaluationOptions of_all = options;
+  of_all.samples = 0;
+  for_each_batch(dataset, of_all, stop, [&](const data::Batch& batch) {
     model::Tape tape = model::Tape::off();
     const TaskBatch on_device = to_device(ctx, task.prepare(ctx, batch));
     const Tensor outputs = model.forward(ctx, on_device.input, tape);

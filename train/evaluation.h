@@ -38,9 +38,9 @@ struct EvaluationOptions {
 Evaluation evaluate(Context&, const model::Model&, const Task&, const data::Dataset&,
                     const EvaluationOptions&, const std::function<bool()>& stop);
 
-/// What the model answers for every sample of a data set, in its order: one row of outputs each.
-/// For tasks with one answer a sample. `stop`, if any, is asked before each micro-batch; where it
-/// says so, the rows end there.
+/// What the model answers for every sample of a data set, whatever `samples` says, in its order:
+/// one row of outputs each. For tasks with one answer a sample. `stop`, if any, is asked before
+/// each micro-batch; where it says so, the rows end there.
 std::vector<std::vector<double>> predict_all(Context&, const model::Model&, const Task&,
                                              const data::Dataset&, const EvaluationOptions&,
                                              const std::function<bool()>& stop = {});

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "data/io/atomic_file.h"
+#include "data/io/paths.h"
 #include "train/config/load.h"
 #include "train/config/text_file.h"
 #include "train/optim/pattern.h"
@@ -29,10 +30,20 @@ constexpr const char* kMayChange[] = {
     "description",      "device",     "threads",        "cuda_graphs",      "trace",
     "log_every",        "nonfinite",  "evaluate_every", "checkpoint.*",     "data.threads",
     "data.prefetch",    "data.train", "data.valid",     "evaluate_samples", "schedule.steps",
-    "batch.per_device", "parallel.*"};
+    "batch.per_device", "parallel.*", "data.directory", "data.vocabulary"};
+
+/// With the start's path as it would be written from the root.
+RunConfig with_whole_path(RunConfig config) {
+  std::error_code ignored;
+  std::string& start = config.init.checkpoint;
+  const fs::path whole = fs::weakly_canonical(data::without_slash(start), ignored);
+  if (!start.empty() && !ignored) start = whole.string();
+  return config;
+}
 
 void compare_configs(const RunConfig& before, const RunConfig& now, FoundRun& run) {
-  for (const ConfigDifference& difference : differences(before, now)) {
+  for (const ConfigDifference& difference :
+       differences(with_whole_path(before), with_whole_path(now))) {
     const bool allowed = std::any_of(std::begin(kMayChange), std::end(kMayChange),
                                      [&](const char* key) { return matches(key, difference.key); });
     ORCHID_CHECK_USAGE(allowed, "resume: ", difference.key, ": the run in ", run.directory.string(),

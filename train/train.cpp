@@ -1,6 +1,7 @@
 #include "train/train.h"
 
 #include <csignal>
+#include <optional>
 
 #include "data/io/atomic_file.h"
 #include "train/config/load.h"
@@ -119,14 +120,23 @@ TrainResult train(const TrainRequest& request) {
   ORCHID_CHECK_USAGE(!config.glue, request.config.string(),
                      ": its glue section makes many runs of it: use `orchid glue`");
   const Rendezvous place = read_rendezvous(process_environment());
-  const StopSignals signals(place.launcher.empty() ? SignalSource::person : SignalSource::launcher);
+  // Until there is something to save a person's signal ends the process as any other; one rank of
+  // several could not leave without the others.
+  std::optional<StopSignals> signals;
+  if (!place.launcher.empty()) signals.emplace(SignalSource::launcher);
   FoundRun found;
   if (request.dry_run == 0) found = find_run(config, request.run_directory, request.resume);
   const RunConfig mine = for_rank(config, place);
   auto parts = found.checkpoint
                    ? assemble_for(found.checkpoint->directory, mine, AssembleFor::training)
                    : assemble(mine, AssembleFor::training);
+  if (found.checkpoint)
+    ORCHID_CHECK_USAGE(found.checkpoint->state.progress.step <= parts->config.schedule.steps,
+                       "schedule.steps: expected at least ", found.checkpoint->state.progress.step,
+                       ", the steps that the run in ", found.directory.string(), " has done, got ",
+                       parts->config.schedule.steps);
   parts->comm = connect(place, mine.parallel, parts->ctx);
+  if (!signals) signals.emplace(SignalSource::person);
   try {
     TrainResult result = train_as_rank(*parts, request, config, found);
     // No rank ends before the others are done with it: launchers take the first end for all.

@@ -32,7 +32,7 @@ struct GlueTask {
   bool digits;  ///< files and submissions write a class as its number, not its name
   std::vector<GluePart> parts;
   /// What the official files of this task are known or likely to hold is no error:
-  bool broken_rows = false;   ///< rows of another number of columns, or without a label: skipped
+  bool broken_rows = false;   ///< labelled rows of another number of columns or no label: skipped
   bool empty_texts = false;   ///< kept
   std::string no_label = {};  ///< rows with this label are skipped
 

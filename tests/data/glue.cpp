@@ -203,6 +203,8 @@ TEST_CASE("QQP skips its broken rows and keeps its empty questions", "[data][glu
   const GlueRows test = read_as("qqp", "test", "id\tquestion1\tquestion2\n0\tWho?\tWhat?\n");
   CHECK(test.examples.at(0).first == "Who?");
   CHECK(test.examples.at(0).second == "What?");
+  refuse("qqp", "test", "id\tquestion1\tquestion2\n0\tWho?\tWhat?\n1\n2\tWhen?\tWhere?\n",
+         {"line 3", "expected 3 columns", "got 1"});
   refuse("qqp", "train", kQqpHeader + "\n5\t1\t2\tWho?\tWhat?\t2\n",
          {"line 2", "is_duplicate", "0 or 1", "\"2\""});
   refuse("qqp", "train", kQqpHeader + "\n5\t1\t2\n", {"no rows"});

@@ -171,6 +171,9 @@ TEST_CASE("a finished run can be resumed to no effect, or be made longer", "[e2e
   const std::string before = slurp(here / "runs/smoke_mlm/metrics.jsonl");
   REQUIRE(here.run(here.train({"--resume", "--set", "schedule.steps=10"})).exit_code == 0);
   CHECK(slurp(here / "runs/smoke_mlm/metrics.jsonl") == before);
+  const ProgramResult shorter = here.run(here.train({"--resume", "--set", "schedule.steps=9"}));
+  CHECK(shorter.exit_code == 2);
+  CHECK(shorter.err.find("schedule.steps: expected at least 10") != std::string::npos);
   const ProgramResult longer = here.run(here.train({"--resume"}));
   CHECK(longer.exit_code == 0);
   CHECK(longer.err.find("schedule.steps: 10 becomes 40") != std::string::npos);

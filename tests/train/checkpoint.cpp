@@ -291,6 +291,7 @@ TEST_CASE("the best checkpoint of a run is found by RUN/best", "[train][checkpoi
   run.save(4, 0.75, 2);
   CHECK(run.steps() == Steps{2, 4});
   CHECK(find_checkpoint(dir / "run/best") == dir / "run/checkpoints/step-00000002");
+  CHECK(find_checkpoint(dir / "run/best/") == dir / "run/checkpoints/step-00000002");
   CHECK(find_checkpoint(dir / "run") == dir / "run/checkpoints/step-00000004");
   fs::remove_all(dir / "run/checkpoints/step-00000002");
   require_error([&] { find_checkpoint(dir / "run/best"); },

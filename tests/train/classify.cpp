@@ -44,6 +44,7 @@ TEST_CASE("classify: texts come from columns of lines", "[train][classify]") {
 TEST_CASE("classify: an answer depends on its text alone", "[train][classify]") {
   const TinyGlue glue;
   const auto parts = trained(glue, "cola");
+  parts->config.evaluate_samples = 1;  // of evaluation alone
   TextClassifier classifier(*parts);
   CHECK(!classifier.pairs());
   const std::vector<data::TextExample> texts = {{.first = "the cat", .second = "", .id = {}},

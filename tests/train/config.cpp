@@ -215,6 +215,13 @@ TEST_CASE("a --set that fits nothing is refused and named", "[train][config]") {
                 {"optimizer.groups.0.match=a"});
 }
 
+TEST_CASE("a text is set as it is, whatever it looks like", "[train][config]") {
+  for (const std::string text : {"2024", "null", "[1]", "a \"b\" = {c}", ""}) {
+    INFO(text);
+    CHECK(parse("", {set_of("init.checkpoint", text)}).init.checkpoint == text);
+  }
+}
+
 TEST_CASE("each rule of a section is checked", "[train][config]") {
   const std::vector<std::pair<std::string, std::string>> rules = {
       {R"(name="a/b")", "name: expected up to 200 letters"},
@@ -248,6 +255,7 @@ TEST_CASE("each rule of a section is checked", "[train][config]") {
       {"checkpoint.every=-1", "checkpoint.every: expected at least 0, got -1"},
       {"checkpoint.keep=0", "checkpoint.keep: expected at least 1, got 0"},
       {"checkpoint.best=true", "checkpoint.best: needs validation data"},
+      {"model.encoder.layers=4097", "model: encoder: layers: expected at most 4096, got 4097"},
       {"model.encoder.mixer.conditioning_width=4",
        "model: encoder: mixer: conditioning_width: expected an odd number"},
   };

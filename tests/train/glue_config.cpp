@@ -128,6 +128,7 @@ TEST_CASE("each rule of the glue section is checked", "[train][config][glue]") {
       {{"data={\"type\":\"text_shards\",\"train\":\"t\"}", "task.type: data.type text_shards"},
        {"data.directory=", "data.directory: required, and missing"},
        {"glue.recipes=null", "glue.recipes: expected one for each task, none given"},
+       {"evaluate_samples=8", "evaluate_samples: expected 0 with a glue section"},
        {"glue.recipes.cloa.epochs=1", "glue.recipes.cloa: "},
        {"glue.recipes.ax.epochs=1", "glue.recipes.ax: ax has no training data"},
        {"glue.recipes.cola.epochs=0", "glue.recipes.cola.epochs: expected at least 1, got 0"},

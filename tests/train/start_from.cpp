@@ -232,7 +232,11 @@ TEST_CASE("start: a run goes on, and is evaluated, without the one it started fr
   const RunConfig config = glue.config("rte", {pretrained.from(), "data.vocabulary="});
   train_until(config, run, 2);
   fs::remove_all(pretrained.run());
-  train_until(config, run, 6);
+  RunConfig slash = config;  // another way to write the same
+  slash.init.checkpoint += "/";
+  train_until(slash, run, 6);
+  slash.init.checkpoint += "other";
+  require_error([&] { find_run(slash, run, true); }, "resume: init.checkpoint: the run in");
   const fs::path end = find_checkpoint(run);
   const CheckpointState state = read_state(end);
   CHECK(state.progress.step == 6);

@@ -5,6 +5,7 @@
 
 #include "data/io/atomic_file.h"
 #include "data/io/checksum.h"
+#include "data/io/paths.h"
 #include "train/optim/pattern.h"
 
 namespace orchid::train {
@@ -147,7 +148,9 @@ fs::path find_best(const fs::path& run) {
 }  // namespace
 
 fs::path find_checkpoint(const fs::path& path) {
-  if (path.filename() == "best" && !fs::exists(path)) return find_best(path.parent_path());
+  if (const fs::path named = data::without_slash(path);
+      named.filename() == "best" && !fs::exists(named))
+    return find_best(named.parent_path());
   ORCHID_CHECK_INPUT(fs::is_directory(path), path.string(),
                      ": expected the directory of a run or of a checkpoint");
   if (fs::exists(path / kStateFile)) {

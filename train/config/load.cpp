@@ -107,6 +107,10 @@ RunConfig finish(Json merged, const std::vector<std::string>& sets, const std::s
 
 }  // namespace
 
+std::string set_of(const std::string& key, const std::string& text) {
+  return key + "=" + Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 RunConfig load_config(const std::filesystem::path& file, const std::vector<std::string>& sets) {
   std::vector<std::filesystem::path> open;
   Json merged = with_context(str("reading ", file.string()), [&] { return read_file(file, open); });

@@ -17,6 +17,9 @@ RunConfig load_config(const std::filesystem::path& file, const std::vector<std::
 RunConfig parse_config(std::string_view text, const std::string& origin,
                        const std::vector<std::string>& sets = {});
 
+/// What to put among `sets` for a key that is given a text, whatever the text looks like.
+std::string set_of(const std::string& key, const std::string& text);
+
 /// Every key with its value, as JSON that parse_config reads back; `indent` 0: on one line.
 std::string to_json(const RunConfig&, int indent = 2);
 

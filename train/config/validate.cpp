@@ -167,6 +167,10 @@ void check_glue(const RunConfig& config) {
                      "glue: needs data.type glue");
   const GlueConfig& glue = *config.glue;
   ORCHID_CHECK_USAGE(!glue.recipes.empty(), "glue.recipes: expected one for each task, none given");
+  ORCHID_CHECK_USAGE(config.evaluate_samples == 0,
+                     "evaluate_samples: expected 0 with a glue section, whose scores are those of "
+                     "whole dev sets, got ",
+                     config.evaluate_samples);
   const auto known = [](const std::string& path, const std::string& task) {
     with_context(path, [&] { return &data::glue_task(task); });
     ORCHID_CHECK_USAGE(task != "ax", path,

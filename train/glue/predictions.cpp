@@ -82,10 +82,11 @@ bool stop_requested() {
 }
 
 /// Writes nothing if a signal comes.
-void predict(const fs::path& checkpoint, const TestSet& set, const fs::path& file) {
+void predict(const fs::path& checkpoint, const TestSet& set, const fs::path& file,
+             std::vector<std::string>& notes) {
   const auto parts = load_checkpoint(checkpoint, AssembleFor::model_alone, {});
   const data::GlueTask& task = data::glue_task(set.task);
-  const auto texts = open_unlabelled(parts->config, task, set.part, parts->data.vocabulary);
+  const auto texts = open_unlabelled(parts->config, task, set.part, parts->data.vocabulary, notes);
   const std::vector<std::vector<double>> answers = predict_all(
       parts->ctx, *parts->model, *parts->task, *texts, parts->evaluation_options(), stop_requested);
   if (stop_requested()) return;
@@ -119,7 +120,7 @@ std::vector<std::string> write_submissions(const fs::path& directory, const Glue
     if (!std::exchange(told, true)) console.note("predicting the test sets");
     console.line(set.file);
     try {
-      predict(checkpoint, set, file);
+      predict(checkpoint, set, file, notes);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input_data) throw;
       notes.push_back(str(set.file, " was not written: ", error.what()));

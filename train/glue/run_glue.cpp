@@ -98,7 +98,7 @@ GlueSummary write_results(const fs::path& directory) {
 
 RunConfig glue_config(const GlueRequest& request) {
   std::vector<std::string> sets = request.sets;
-  if (!request.from.empty()) sets.push_back("init.checkpoint=" + request.from.string());
+  if (!request.from.empty()) sets.push_back(set_of("init.checkpoint", request.from.string()));
   RunConfig config = load_config(request.config, sets);
   ORCHID_CHECK_USAGE(config.glue, request.config.string(),
                      ": glue: required, and missing; see configs/glue");
@@ -114,7 +114,6 @@ RunConfig glue_config(const GlueRequest& request) {
 }
 
 TrainResult run_glue(const GlueRequest& request) {
-  const StopSignals signals;
   const RunConfig config = glue_config(request);
   const fs::path directory =
       request.directory.empty() ? fs::path("runs") / config.name : request.directory;
@@ -128,6 +127,7 @@ TrainResult run_glue(const GlueRequest& request) {
   check_runs(plan);
   rehearse(plan, console);
 
+  const StopSignals signals;  // until here nothing is written, and a signal may end the process
   fs::create_directories(directory);
   const FileLock lock(directory / ".lock");
   write_protocol(directory, outcome_of(config, plan));
