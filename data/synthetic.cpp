@@ -6,10 +6,13 @@
 
 #include "data/io/gzip_writer.h"
 #include "data/io/json_text.h"
+#include "data/io/paths.h"
 #include "kernels/core/error.h"
 
 namespace orchid::data {
 namespace {
+
+constexpr std::int64_t kPortion = 256;  ///< documents, between two looks at what goes on outside
 
 std::string timestamp_of(std::int64_t number) {
   std::ostringstream text;
@@ -32,6 +35,12 @@ std::filesystem::path file_name(const CorpusOptions& options, std::int64_t file)
   return name.str();
 }
 
+std::string what_remains(const CorpusOptions& options, std::int64_t finished) {
+  if (finished == 0) return "nothing was written";
+  return str(finished, " of ", options.files, " files were written, the last as ",
+             file_name(options, finished - 1).string());
+}
+
 }  // namespace
 
 CorpusReport write_corpus(const CorpusOptions& options) {
@@ -41,22 +50,22 @@ CorpusReport write_corpus(const CorpusOptions& options) {
   ORCHID_CHECK_USAGE(options.files > 0 && options.files <= options.documents,
                      "synth: expected 1 to ", options.documents, " files, got ", options.files);
   const auto start = std::chrono::steady_clock::now();
-  if (options.prefix.has_parent_path()) {
-    std::filesystem::create_directories(options.prefix.parent_path());
-  }
+  create_folders(options.prefix.parent_path());
   CorpusReport report;
   for (std::int64_t file = 0; file < options.files; ++file) {
     GzipWriter out(file_name(options, file));
     const std::int64_t end = options.documents * (file + 1) / options.files;
     for (; report.documents < end; ++report.documents) {
+      if (report.documents % kPortion == 0) {
+        leave_if(options.stop, what_remains(options, file));
+        if (options.progress)
+          options.progress(static_cast<double>(report.documents) /
+                           static_cast<double>(options.documents));
+      }
       const std::int64_t number = options.first + report.documents;
       const std::string text = synthetic_document(options.seed, number);
       report.bytes += std::ssize(text);
       out.write(json_line(text, timestamp_of(number), str("https://example.com/", number)) + "\n");
-      if (options.progress && report.documents % 1024 == 0) {
-        options.progress(static_cast<double>(report.documents) /
-                         static_cast<double>(options.documents));
-      }
     }
     out.commit();
     report.files.push_back(file_name(options, file));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/io/sources.h"
+#include "data/io/stop.h"
 
 namespace orchid::data {
 
@@ -23,6 +24,7 @@ struct CorpusOptions {
   std::int64_t files = 1;
   std::uint64_t seed = 0;
   Progress progress;
+  Stop stop;  ///< then an Interrupted; finished files remain
 };
 
 struct CorpusReport {

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include "data/io/atomic_file.h"
+#include "data/io/paths.h"
+#include "data/io/stop.h"
 #include "data/synthetic.h"
 #include "data/text/inspect.h"
 #include "data/text/mlm.h"
@@ -14,11 +18,22 @@
 #include "train/glue/submission.h"
 #include "train/log/console.h"
 #include "train/log/json_writer.h"
+#include "train/signals.h"
 
 namespace orchid::train {
 namespace {
 
-constexpr int kBadInput = 3;
+constexpr int kBadInput = 3, kInterrupted = 130;
+/// Bounds of counts: far beyond what fits on a disk, and sums of them do not overflow.
+constexpr std::int64_t kMost = std::int64_t{1} << 40;
+constexpr std::int64_t kMostFiles = 99999;          ///< names have five digits
+constexpr std::int64_t kMostCharacters = 0x110000;  ///< of Unicode
+/// CLI11 reads what is larger than 64 bits as the largest number of 64.
+constexpr std::uint64_t kMostSeed = ~std::uint64_t{0} - 1;
+
+CLI::Range count_from(std::int64_t least) {
+  return CLI::Range(least, kMost);
+}
 
 struct TokenizeRequest {
   data::TokenizeOptions options;
@@ -35,6 +50,7 @@ int run_tokenize(TokenizeRequest request) {
     options.mode = request.mode == "packed" ? data::SampleMode::packed : data::SampleMode::document;
   if (request.max_characters >= 0) options.max_characters = request.max_characters;
   options.progress = progress_line("tokenizing");
+  options.stop = stop_asked;
   const data::TokenizeReport report = data::tokenize(options);
   JsonWriter json(2);
   json.begin_object().member("files", report.files).member("documents", report.documents);
@@ -110,9 +126,20 @@ struct VocabularyRequest {
 
 int run_vocabulary(VocabularyRequest request) {
   request.options.progress = progress_line("counting words");
+  request.options.stop = stop_asked;
+  // Before the work: what is missing, and whether the result can be written. The files are listed
+  // here, lest a pattern takes in the one that is written.
+  std::vector<std::string> files;
+  for (const auto& file : data::list_sources(request.options.inputs))
+    files.push_back(file.string());
+  request.options.inputs = files;
+  ORCHID_CHECK_USAGE(!data::is_folder(request.out), request.out,
+                     ": is a folder; expected the name of a file, such as vocab.txt in it");
+  data::create_folders(std::filesystem::path(request.out).parent_path(), "choose another --out");
+  data::AtomicFile out(request.out);
   data::VocabularyReport report;
-  const data::Vocabulary vocabulary = data::train_vocabulary(request.options, &report);
-  vocabulary.save(request.out);
+  out.write(data::train_vocabulary(request.options, &report).text());
+  out.commit();
   JsonWriter json(2);
   json.begin_object().member("vocabulary", request.out).member("pieces", report.pieces);
   json.member("files", report.files).member("documents", report.documents);
@@ -134,16 +161,18 @@ void add_vocabulary(CLI::App& group, Action& action) {
   verb->add_option("--out", request->out, "vocab.txt to write")->required();
   verb->add_option("--size", options.size, "pieces at most")->check(CLI::Range(6, 65535));
   verb->add_option("--alphabet", options.alphabet, "most frequent characters to cover")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(std::int64_t{1}, kMostCharacters));
   verb->add_option("--min-count", options.min_count, "a piece must occur as often")
-      ->check(CLI::PositiveNumber);
+      ->check(count_from(1));
   verb->add_option("--threads", options.threads, "0: all processors; the result is the same")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, kMostThreads));
   verb->add_flag("--json", request->json, "print JSON");
   verb->footer(
       examples({"orchid data vocab book.txt --size 4096 --out build/data/vocab.txt",
                 "orchid data vocab 'novels/*.txt' --out build/data/novels/vocab.txt --json"}));
-  verb->callback([request, &action] { action = [request] { return run_vocabulary(*request); }; });
+  verb->callback([request, &action] {
+    action = [request] { return until_stopped([&] { return run_vocabulary(*request); }); };
+  });
 }
 
 struct SynthRequest {
@@ -153,6 +182,7 @@ struct SynthRequest {
 
 int run_synth(SynthRequest request) {
   request.options.progress = progress_line("writing");
+  request.options.stop = stop_asked;
   const data::CorpusReport report = data::write_corpus(request.options);
   JsonWriter json(2);
   json.begin_object().member("documents", report.documents).member("bytes", report.bytes);
@@ -174,18 +204,19 @@ void add_synth(CLI::App& group, Action& action) {
   CLI::App* verb = group.add_subcommand("synth", "Write made-up English, in the form of C4");
   verb->add_option("--out", options.prefix, "files are OUT.00000-of-00001.json.gz and so on")
       ->required();
-  verb->add_option("--documents", options.documents, "documents to write")
-      ->check(CLI::PositiveNumber);
-  verb->add_option("--first", options.first, "number of the first document")
-      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--documents", options.documents, "documents to write")->check(count_from(1));
+  verb->add_option("--first", options.first, "number of the first document")->check(count_from(0));
   verb->add_option("--files", options.files, "files to spread them over")
-      ->check(CLI::PositiveNumber);
-  verb->add_option("--seed", options.seed, "another seed makes other documents");
+      ->check(CLI::Range(std::int64_t{1}, kMostFiles));
+  verb->add_option("--seed", options.seed, "another seed makes other documents")
+      ->check(CLI::Range(std::uint64_t{0}, kMostSeed));
   verb->add_flag("--json", request->json, "print JSON");
   verb->footer(
       examples({"orchid data synth --out build/data/synth --documents 2000",
                 "orchid data synth --out build/data/more --documents 500 --first 2000 --json"}));
-  verb->callback([request, &action] { action = [request] { return run_synth(*request); }; });
+  verb->callback([request, &action] {
+    action = [request] { return until_stopped([&] { return run_synth(*request); }); };
+  });
 }
 
 void add_tokenize(CLI::App& group, Action& action) {
@@ -202,14 +233,14 @@ void add_tokenize(CLI::App& group, Action& action) {
                    "samples: packed (all of a document) or document (its beginning)")
       ->check(CLI::IsMember({"packed", "document"}));
   verb->add_option("--max-characters", request->max_characters, "of a document; 0: all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(count_from(0));
   verb->add_option("--max-pieces", options.max_pieces, "of a document; 0: all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(count_from(0));
   verb->add_option("--valid-fraction", options.valid_fraction,
                    "share put aside for validation: writes OUT/train and OUT/valid")
       ->check(CLI::Range(0.0, 0.9));
   verb->add_option("--threads", options.threads, "0: all processors; the result is the same")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, kMostThreads));
   verb->add_flag("--literal-specials", options.wordpiece.literal_specials,
                  "take \"[MASK]\" and the like in a text for the special pieces");
   verb->add_flag("--json", request->json, "print JSON");
@@ -217,7 +248,9 @@ void add_tokenize(CLI::App& group, Action& action) {
       examples({"orchid data tokenize book.txt --vocab vocab.txt --out build/data/book "
                 "--valid-fraction 0.05",
                 "orchid data tokenize c4/*.json.gz --vocab vocab.txt --out c4/train"}));
-  verb->callback([request, &action] { action = [request] { return run_tokenize(*request); }; });
+  verb->callback([request, &action] {
+    action = [request] { return until_stopped([&] { return run_tokenize(*request); }); };
+  });
 }
 
 void add_inspect(CLI::App& group, Action& action) {
@@ -230,7 +263,7 @@ void add_inspect(CLI::App& group, Action& action) {
   verb->add_option("--length", request->length, "tokens of a sample")
       ->check(CLI::Range(3, 1 << 24));
   verb->add_option("--show", request->show, "print the first samples as text")
-      ->check(CLI::NonNegativeNumber);
+      ->check(count_from(0));
   verb->add_flag("--json", request->json, "print JSON");
   verb->footer(examples({"orchid data inspect build/data/quickstart/train --show 3",
                          "orchid data inspect build/data/quickstart/valid --length 64 --json"}));
@@ -247,7 +280,7 @@ std::vector<std::filesystem::path> submission_files(const std::vector<std::strin
   namespace fs = std::filesystem;
   std::vector<fs::path> files;
   for (const std::string& path : paths) {
-    if (!fs::is_directory(path)) {
+    if (!data::is_folder(path)) {
       files.emplace_back(path);
       continue;
     }
@@ -297,11 +330,26 @@ void add_check_submission(CLI::App& group, Action& action) {
 
 }  // namespace
 
+int until_stopped(const Action& work) {
+  const StopSignals signals;
+  try {
+    return work();
+  } catch (const data::Interrupted& stopped) {
+    if (isatty(STDERR_FILENO) != 0) rewrite_line("");
+    std::fprintf(stderr, "interrupted: %s\n", stopped.what_remains().c_str());
+    return kInterrupted;
+  }
+}
+
+bool stop_asked() {
+  return StopSignals::received() != 0;
+}
+
 data::Progress progress_line(const std::string& what) {
   if (isatty(STDERR_FILENO) == 0) return {};
   return [what](double fraction) {
-    std::fprintf(stderr, "\r\033[K%s %.0f %%%s", what.c_str(), 100 * fraction,
-                 fraction >= 1 ? "\r\033[K" : "");
+    const auto percent = static_cast<int>(100 * fraction + 0.5);
+    rewrite_line(fraction < 1 ? str(what, " ", percent, " %") : "");
   };
 }
 

@@ -112,7 +112,7 @@ void add_bench_loader(CLI::App& group, Action& action) {
       ->required();
   verb->add_option("--passes", request->passes, "over the pictures, each with other draws")
       ->check(CLI::Range(1, 1000));
-  verb->add_option("--most", request->most, "pictures at most")->check(CLI::PositiveNumber);
+  verb->add_option("--most", request->most, "pictures at most")->check(CLI::Range(1, 1 << 30));
   add_sets(verb, request->sets);
   verb->add_flag("--json", request->json, "print JSON");
   verb->footer(examples({"orchid data bench tests/data/images",

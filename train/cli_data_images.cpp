@@ -42,6 +42,7 @@ int run_pack(PackRequest request) {
                      "expected --size N, or --keep for the bytes as they are");
   request.options.shard_bytes = request.shard_mib << 20;
   request.options.progress = progress_line("packing");
+  request.options.stop = stop_asked;
   const auto images = data::open_images(request.in, part_of(request.part));
   print_notes(images->notes());
   const data::PackReport report = data::pack_images(*images, request.options);
@@ -201,12 +202,14 @@ void add_pack_images(CLI::App& group, Action& action) {
       ->check(CLI::Range(1, 1 << 20));
   verb->add_option("--threads", request->options.threads,
                    "0: all processors; the result is the same")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, kMostThreads));
   verb->add_flag("--json", request->json, "print JSON");
   verb->footer(examples(
       {"orchid data pack-images tests/data/images --size 20 --out packed/train",
        "orchid data pack-images tests/data/images --part valid --keep --out packed/valid"}));
-  verb->callback([request, &action] { action = [request] { return run_pack(*request); }; });
+  verb->callback([request, &action] {
+    action = [request] { return until_stopped([&] { return run_pack(*request); }); };
+  });
 }
 
 void add_preview(CLI::App& group, Action& action) {
@@ -218,7 +221,7 @@ void add_preview(CLI::App& group, Action& action) {
   verb->add_option("--out", request->out, "PNG to write")->required();
   verb->add_option("--count", request->count, "pictures")->check(CLI::Range(1, 1024));
   verb->add_option("--epoch", request->epoch, "the beginning of which epoch, from 0")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1'000'000));
   verb->add_flag("--valid", request->valid, "what evaluation sees instead");
   add_sets(verb, request->sets);
   verb->add_flag("--json", request->json, "print JSON");

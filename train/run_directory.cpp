@@ -76,7 +76,8 @@ FoundRun find_run(const RunConfig& config, const fs::path& directory, bool resum
   FoundRun run;
   run.directory = directory.empty() ? fs::path("runs") / config.name : directory;
   const std::string where = run.directory.string();
-  if (!fs::exists(run.directory)) {
+  std::error_code unseen;  // what cannot be looked at cannot be created, which will be said
+  if (!fs::exists(run.directory, unseen)) {
     if (resume) run.notes.push_back(where + ": nothing to resume; the run begins");
     return run;
   }
@@ -129,7 +130,7 @@ FileLock::~FileLock() {
 RunDirectory::RunDirectory(const FoundRun& run, const RunConfig& config)
     : path_(run.directory),
       checkpoints_(path_ / "checkpoints", config.checkpoint),
-      lock_((fs::create_directories(path_), path_ / kLockFile)) {
+      lock_((data::create_folders(path_, "choose another --run-dir"), path_ / kLockFile)) {
   ORCHID_CHECK_USAGE(run.exists || !fs::exists(path_ / kConfigFile), path_.string(),
                      ": a run has just begun there");
   remove_leftovers(path_);

@@ -169,7 +169,8 @@ void check(const ImageCollection& images, const PackOptions& options) {
   ORCHID_CHECK_USAGE(options.quality >= 1 && options.quality <= 100,
                      "quality: expected 1 to 100, got ", options.quality);
   ORCHID_CHECK_USAGE(options.shard_bytes > 0, "shard size: expected above 0");
-  ORCHID_CHECK_USAGE(!fs::exists(options.out), options.out.string(), ": exists already");
+  std::error_code ignored;
+  ORCHID_CHECK_USAGE(!fs::exists(options.out, ignored), options.out.string(), ": exists already");
   ORCHID_CHECK_INPUT(images.size() > 0, "expected pictures to pack, got none");
   const StoredImage first = images.stored(0);
   ORCHID_CHECK_USAGE(options.size == 0 || first.storage == ImageStorage::file,
@@ -185,7 +186,7 @@ void check(const ImageCollection& images, const PackOptions& options) {
 fs::path partial_folder(const fs::path& out) {
   const fs::path parent = out.parent_path();
   const std::string stem = out.filename().string() + ".";
-  fs::create_directories(parent);
+  create_folders(parent);
   for (const auto& entry : fs::directory_iterator(parent)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(stem) || !name.ends_with(".partial")) continue;
@@ -212,6 +213,7 @@ PackReport pack_images(const ImageCollection& images, const PackOptions& options
     ShardWriter writer(partial, options.shard_bytes);
     for (std::int64_t first = 0; first < images.size(); first += kPortion) {
       const std::int64_t count = std::min(kPortion, images.size() - first);
+      leave_if(options.stop);
       const auto portion = prepare_all(images, first, count, options);
       for (std::int64_t i = 0; i < count; ++i) {
         const Prepared& one = portion[static_cast<std::size_t>(i)];

@@ -6,6 +6,7 @@
 #include "data/image/open.h"
 #include "data/io/mapped_file.h"
 #include "data/io/sources.h"
+#include "data/io/stop.h"
 
 namespace orchid::data {
 
@@ -65,6 +66,7 @@ struct PackOptions {
   std::int64_t shard_bytes = std::int64_t{256} << 20;
   int threads = 0;  ///< 0: all processors; the result is the same
   Progress progress = {};
+  Stop stop = {};  ///< then an Interrupted, and nothing remains
 };
 
 struct PackReport {

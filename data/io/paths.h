@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <system_error>
 
 namespace orchid::data {
@@ -19,6 +20,9 @@ inline bool is_folder(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::is_directory(path, ignored);
 }
+
+/// With those above it. An Error names it, why not, and how to mend it.
+void create_folders(const std::filesystem::path& folder, const std::string& mend = "");
 
 /// A name without folders before it.
 inline bool is_plain_name(const std::filesystem::path& name) {

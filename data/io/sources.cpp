@@ -7,6 +7,7 @@
 
 #include "data/io/gzip_reader.h"
 #include "data/io/json_text.h"
+#include "data/io/paths.h"
 #include "data/text/unicode.h"
 #include "kernels/core/error.h"
 
@@ -22,25 +23,39 @@ std::string kind_of(const fs::path& file) {
   return extension;
 }
 
+/// Files of a folder, deep, by the ends of their names.
+std::vector<fs::path> texts_of(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  fs::path last = folder;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    last = it->path();
+    const std::string kind = kind_of(last);
+    const bool wanted = kind == ".txt" || kind == ".json" || kind == ".jsonl";
+    if (wanted && is_file(last)) files.push_back(last);
+  }
+  ORCHID_CHECK_INPUT(!error, last.string(), ": cannot be read: ", error.message());
+  ORCHID_CHECK_INPUT(!files.empty(), folder.string(),
+                     ": no .txt, .json or .jsonl file (or .gz) in it");
+  return files;
+}
+
 std::vector<fs::path> expand(const std::string& input) {
   std::vector<fs::path> files;
-  if (fs::is_directory(input)) {
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(input)) {
-      const std::string kind = kind_of(entry.path());
-      const bool wanted = kind == ".txt" || kind == ".json" || kind == ".jsonl";
-      if (wanted && entry.is_regular_file()) files.push_back(entry.path());
-    }
-    ORCHID_CHECK_INPUT(!files.empty(), input, ": no .txt, .json or .jsonl file (or .gz) in it");
-  } else if (fs::exists(input)) {
+  std::error_code error;
+  if (is_folder(input)) {
+    files = texts_of(input);
+  } else if (fs::exists(input, error)) {
     files.emplace_back(input);
   } else {
     glob_t found{};
     const int result = ::glob(input.c_str(), GLOB_NOSORT, nullptr, &found);
     for (std::size_t i = 0; result == 0 && i < found.gl_pathc; ++i) {
-      if (fs::is_regular_file(found.gl_pathv[i])) files.emplace_back(found.gl_pathv[i]);
+      if (is_file(found.gl_pathv[i])) files.emplace_back(found.gl_pathv[i]);
     }
     ::globfree(&found);
-    ORCHID_CHECK_INPUT(!files.empty(), input, ": no such file");
+    ORCHID_CHECK_INPUT(!files.empty(), input, ": ", error ? error.message() : "no such file");
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -90,7 +105,9 @@ std::vector<fs::path> list_sources(const std::vector<std::string>& inputs) {
   std::set<fs::path> seen;
   for (const std::string& input : inputs) {
     for (fs::path& file : expand(input)) {
-      if (seen.insert(fs::weakly_canonical(file)).second) files.push_back(std::move(file));
+      std::error_code error;
+      const fs::path canonical = fs::weakly_canonical(file, error);
+      if (seen.insert(error ? file : canonical).second) files.push_back(std::move(file));
     }
   }
   return files;
@@ -109,7 +126,9 @@ struct RecordReader::State {
 
   bool open_next() {
     inside_document = false;
-    if (lines) done_bytes += static_cast<double>(fs::file_size(*file));
+    std::error_code gone;
+    if (const auto bytes = lines ? fs::file_size(*file, gone) : 0; !gone)
+      done_bytes += static_cast<double>(bytes);
     lines.reset();
     if (next_file == files.size()) return false;
     file = std::make_shared<const fs::path>(files[next_file++]);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -30,11 +31,10 @@ class PartialDirectory {
  public:
   explicit PartialDirectory(fs::path target)
       : target_(std::move(target)), path_(str(target_.string(), ".", ::getpid(), ".partial")) {
-    ORCHID_CHECK_USAGE(!fs::exists(target_), target_.string(),
+    std::error_code ignored;
+    ORCHID_CHECK_USAGE(!fs::exists(target_, ignored), target_.string(),
                        ": exists already; remove it or choose another name");
-    std::error_code error;
-    fs::create_directories(path_, error);
-    ORCHID_CHECK(!error, path_.string(), ": cannot create: ", error.message());
+    create_folders(path_, "choose another --out");
   }
   ~PartialDirectory() {
     std::error_code ignored;
@@ -96,7 +96,7 @@ class Pipeline {
     }
     work();
     others.clear();  // joins
-    if (failure_) throw Error(*failure_);
+    if (failure_) std::rethrow_exception(failure_);
     end_document();
   }
 
@@ -107,12 +107,13 @@ class Pipeline {
     std::vector<Encoded> encoded;
     for (bool more = true; more;) {
       std::int64_t turn = 0;
-      std::optional<Error> error;
+      std::exception_ptr error;
       double fraction = 0;
       {
         const std::lock_guard lock(read_);
         turn = portions_++;
         error = catching([&] {
+          leave_if(options_.stop);
           more = reader_.next_portion(records, kPortionBytes);
           fraction = reader_.fraction();
         });
@@ -127,22 +128,20 @@ class Pipeline {
           if (options_.progress) options_.progress(fraction);
         });
       }
-      if (error && !failure_) failure_ = std::move(error);
+      if (error && !failure_) failure_ = error;
       more = more && !failure_;
       ++turn_;
       changed_.notify_all();
     }
   }
 
-  static std::optional<Error> catching(const std::function<void()>& body) {
+  static std::exception_ptr catching(const std::function<void()>& body) {
     try {
       body();
-    } catch (const Error& error) {
-      return error;
-    } catch (const std::exception& error) {
-      return Error(error.what());
+    } catch (...) {
+      return std::current_exception();
     }
-    return std::nullopt;
+    return nullptr;
   }
 
   void encode(std::vector<Record>& records, WordCache& cache, std::vector<Encoded>& encoded) {
@@ -197,7 +196,7 @@ class Pipeline {
   std::mutex write_;  ///< of the rest, and the report
   std::condition_variable changed_;
   std::int64_t turn_ = 0;  ///< the portion to be written next
-  std::optional<Error> failure_;
+  std::exception_ptr failure_;
   ShardWriter* train_ = nullptr;
   ShardWriter* valid_ = nullptr;
   bool inside_document_ = false;

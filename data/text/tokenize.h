@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/io/sources.h"
+#include "data/io/stop.h"
 #include "data/text/shards.h"
 #include "data/text/wordpiece.h"
 
@@ -29,6 +30,7 @@ struct TokenizeOptions {
   int threads = 0;  ///< 0: all processors; the result does not depend on it
   WordPieceOptions wordpiece;
   Progress progress;
+  Stop stop;  ///< then an Interrupted, and nothing remains
 };
 
 struct TokenizeReport {

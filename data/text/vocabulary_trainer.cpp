@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <exception>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -85,7 +85,7 @@ class Counting {
     }
     work_or_fail();
     others.clear();  // joins
-    if (failure_) throw Error(*failure_);
+    if (failure_) std::rethrow_exception(failure_);
     return std::move(total_);
   }
 
@@ -93,12 +93,9 @@ class Counting {
   void work_or_fail() {
     try {
       work();
-    } catch (const Error& error) {
+    } catch (...) {
       const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = error;
-    } catch (const std::exception& error) {
-      const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = Error(error.what());
+      if (!failure_) failure_ = std::current_exception();
     }
   }
 
@@ -111,6 +108,7 @@ class Counting {
       {
         const std::lock_guard lock(mutex_);
         if (failure_) return;
+        leave_if(options_.stop);
         more = reader_.next_portion(records, kPortionBytes);
         if (options_.progress) options_.progress(reader_.fraction());
       }
@@ -138,7 +136,7 @@ class Counting {
   VocabularyReport& report_;
   RecordReader reader_;
   WordCounts total_;
-  std::optional<Error> failure_;
+  std::exception_ptr failure_;
 };
 
 }  // namespace
@@ -184,8 +182,8 @@ Vocabulary train_vocabulary(const WordCounts& counts, const VocabularyOptions& o
       pieces.push_back(merger.intern(continuation(kept[i][j])));
     merger.add_word(std::move(pieces), kept_counts[i]);
   }
-  while (std::ssize(merger.pieces()) < options.size && merger.merge_best(options.min_count)) {
-  }
+  while (std::ssize(merger.pieces()) < options.size && merger.merge_best(options.min_count))
+    leave_if(options.stop);
   return Vocabulary(merger.pieces(), "trained vocabulary");
 }
 

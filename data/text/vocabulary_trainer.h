@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/io/sources.h"
+#include "data/io/stop.h"
 #include "data/text/string_map.h"
 #include "data/text/vocabulary.h"
 
@@ -18,6 +19,7 @@ struct VocabularyOptions {
   std::int64_t min_count = 2;    ///< a piece must occur as often to be made
   int threads = 0;               ///< 0: all processors; the result does not depend on it
   Progress progress;
+  Stop stop;  ///< then an Interrupted
 };
 
 struct VocabularyReport {

@@ -194,3 +194,16 @@ TEST_CASE("a killed packing leaves no folder, and the next one tidies up", "[dat
   CHECK(entries() == 2);
   require_same(*tree, *open_images(out, ImagePart::train));
 }
+
+TEST_CASE("packing that is told to stop leaves nothing", "[data][image_packed]") {
+  const TempDir dir;
+  write_idx(dir.path() / "mnist", "train", 200, 5, 4);
+  const auto images = open_images(dir.path() / "mnist", ImagePart::train);
+  int asked = 0;
+  CHECK_THROWS_AS(
+      pack_images(*images, {.out = dir.path() / "out", .stop = [&] { return ++asked == 3; }}),
+      Interrupted);
+  CHECK(asked == 3);
+  const auto entries = std::filesystem::directory_iterator(dir.path());
+  CHECK(std::distance(begin(entries), end(entries)) == 1);
+}

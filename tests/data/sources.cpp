@@ -215,3 +215,17 @@ TEST_CASE("the first characters of a text are counted in code points", "[data][s
   CHECK(first_characters("abc", 5) == "abc");
   CHECK(first_characters("abc", 0) == "abc");
 }
+
+TEST_CASE("names that cannot be looked at are bad input, links to nowhere are passed over",
+          "[data][sources]") {
+  const TempDir dir;
+  const std::string long_name(5000, 'x');
+  require_error(ErrorKind::input_data, {"File name too long"}, [&] { list_sources({long_name}); });
+  write_text(dir / "a.txt", "text");
+  std::filesystem::create_symlink("loop.txt", dir / "loop.txt");
+  const std::vector<std::filesystem::path> found{dir / "a.txt"};
+  CHECK(list_sources({dir.path().string()}) == found);
+  CHECK(list_sources({(dir / "*.txt").string()}) == found);
+  require_error(ErrorKind::input_data, {"loop.txt", "symbolic links"},
+                [&] { list_sources({(dir / "loop.txt").string()}); });
+}

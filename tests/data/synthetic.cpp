@@ -105,3 +105,31 @@ TEST_CASE("corpus options that make no sense are usage errors", "[data][syntheti
   options.files = 3;
   require_error(ErrorKind::usage, {"1 to 2 files"}, [&] { write_corpus(options); });
 }
+
+TEST_CASE("a corpus that is told to stop keeps the files that are whole", "[data][synthetic]") {
+  const TempDir dir;
+  CorpusOptions options;
+  options.prefix = dir / "c";
+  options.documents = 4000;
+  options.files = 4;
+  options.stop = [&] { return std::filesystem::exists(dir / "c.00001-of-00004.json.gz"); };
+  std::string remains;
+  try {
+    write_corpus(options);
+  } catch (const Interrupted& stopped) {
+    remains = stopped.what_remains();
+  }
+  CHECK(remains ==
+        "2 of 4 files were written, the last as " + (dir / "c.00001-of-00004.json.gz").string());
+  const auto entries = std::filesystem::directory_iterator(dir.path());
+  CHECK(std::distance(begin(entries), end(entries)) == 2);  // and no partial one
+  options.stop = [] { return true; };
+  require_error(ErrorKind::failure, {"nothing was written"}, [&] { write_corpus(options); });
+}
+
+TEST_CASE("a corpus that has no place names the folder", "[data][synthetic]") {
+  CorpusOptions options;
+  options.prefix = "/proc/none/c";
+  require_error(ErrorKind::failure, {"/proc/none: cannot create this folder"},
+                [&] { write_corpus(options); });
+}

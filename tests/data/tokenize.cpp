@@ -196,3 +196,34 @@ TEST_CASE("real C4 documents are tokenized", "[data][tokenize]") {
   CHECK(entropy > 6.5);
   CHECK(entropy < 8);
 }
+
+TEST_CASE("tokenizing that is told to stop leaves nothing", "[data][tokenize]") {
+  const TempDir dir;
+  write_text(dir / "a.txt", story(30000, 1));
+  for (const int threads : {1, 3}) {
+    TokenizeOptions options = options_for(dir, "a.txt", "out");
+    options.threads = threads;
+    options.valid_fraction = 0.5;
+    int asked = 0;
+    bool begun = false;
+    options.stop = [&] {
+      for (const auto& entry : fs::directory_iterator(dir.path()))
+        begun = begun || entry.path().filename().string().starts_with("out.");
+      return ++asked > 3;
+    };
+    CHECK_THROWS_AS(tokenize(options), Interrupted);
+    CHECK(asked > 3);
+    CHECK(begun);
+    std::set<std::string> left;
+    for (const auto& entry : fs::directory_iterator(dir.path()))
+      left.insert(entry.path().filename().string());
+    CHECK(left == std::set<std::string>{"a.txt", "vocab.txt"});
+  }
+}
+
+TEST_CASE("a name too long for a directory of shards is an error of ours", "[data][tokenize]") {
+  const TempDir dir;
+  write_text(dir / "a.txt", "the cat");
+  require_error(ErrorKind::failure, {"cannot create this folder", "choose another --out"},
+                [&] { tokenize(options_for(dir, "a.txt", std::string(5000, 'x'))); });
+}

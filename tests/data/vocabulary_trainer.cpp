@@ -160,3 +160,15 @@ TEST_CASE("vocabulary options that make no sense are usage errors", "[data][voca
   options.alphabet = 0;
   require_error(ErrorKind::usage, {"alphabet"}, [&] { train_vocabulary({{"ab", 3}}, options); });
 }
+
+TEST_CASE("counting and merging words end when told to stop", "[data][vocabulary_trainer]") {
+  const TempDir dir;
+  write_text(dir / "a.txt", "some words and more of them\n");
+  VocabularyOptions options;
+  options.inputs = {dir.path().string()};
+  options.stop = [] { return true; };
+  CHECK_THROWS_AS(train_vocabulary(options), Interrupted);
+  CHECK_THROWS_AS(train_vocabulary({{"abab", 30}, {"ab", 3}}, options), Interrupted);
+  options.stop = [] { return false; };
+  CHECK(train_vocabulary(options).size() > 5);
+}

@@ -3,7 +3,10 @@
 #include <cmath>
 #include <cstdio>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "data/io/sources.h"
 
 namespace orchid::train {
 namespace {
@@ -35,6 +38,18 @@ std::string short_number(double number) {
   const double size = std::abs(number);
   const int decimals = *unit == 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
   return format("%.*f%s", decimals, number, unit);
+}
+
+std::string cut_to(std::string_view text, std::int64_t columns) {
+  if (columns <= 0) return std::string(text);
+  return columns == 1 ? "" : std::string(data::first_characters(text, columns - 1));
+}
+
+/// In one piece: ranks share stderr.
+void rewrite_line(const std::string& text) {
+  winsize size{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0) size.ws_col = 0;
+  std::fprintf(stderr, "\r\033[K%s", cut_to(text, size.ws_col).c_str());
 }
 
 Console::Console(std::int64_t first_step, std::int64_t steps)
@@ -74,7 +89,7 @@ void Console::progress(const Status& status) {
 
 void Console::line(const std::string& text) {
   if (!terminal_) return;
-  std::fprintf(stderr, "\r\033[K%s", text.c_str());
+  rewrite_line(text);
   line_open_ = true;
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace orchid::train {
 
@@ -10,6 +11,12 @@ namespace orchid::train {
 std::string duration_text(double seconds);
 /// "12.3k", "4.56M": three digits.
 std::string short_number(double);
+
+/// What of a line fits on a terminal of so many columns, the last of them left empty: a line that
+/// wraps cannot be rewritten. 0: of unknown width, all of it.
+std::string cut_to(std::string_view text, std::int64_t columns);
+/// Replaces the terminal's current line, on stderr, cut to its width at the moment.
+void rewrite_line(const std::string& text);
 
 /// What the person at the terminal sees, on stderr: one line that is rewritten while training, or
 /// plain lines where stderr is no terminal.
