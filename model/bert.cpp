@@ -73,13 +73,22 @@ Bert::Bert(const Init& init, const BertConfig& config, const HeadConfig& head)
       encoder_(init.at("encoder"), config.encoder, config.length),
       head_(make_head(init.at("head"), config, head, embeddings_.tokens())) {}
 
-Tensor Bert::forward(Context& ctx, const Input& input, Tape& tape) const {
+Tensor Bert::encode(Context& ctx, const Input& input, Tape& tape) const {
   ORCHID_CHECK(input.ids.shape().rank() == 2 && input.ids.shape()[1] <= config_.length,
                "bert: ids: expected (B, L) with L at most ", config_.length,
                " (model.length), got ", input.ids.shape());
   const Tensor x = embeddings_.forward(ctx, input, tape);
-  const Tensor y = encoder_.forward(ctx, x, input.mask, tape);
+  return encoder_.forward(ctx, x, input.mask, tape);
+}
+
+Tensor Bert::forward(Context& ctx, const Input& input, Tape& tape) const {
+  const Tensor y = encode(ctx, input, tape);
   return head_->forward(ctx, y, input, tape);
+}
+
+Tensor Bert::states(Context& ctx, const Input& input) const {
+  Tape tape = Tape::off();
+  return encode(ctx, input, tape);
 }
 
 void Bert::backward(Context& ctx, const Tensor& dlogits, Tape& tape) {

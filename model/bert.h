@@ -34,8 +34,11 @@ class Bert final : public Model {
   Tensor forward(Context&, const Input&, Tape&) const override;
   void backward(Context&, const Tensor& dlogits, Tape&) override;
   void visit(const std::string& prefix, const Visitor&) override;
+  Tensor states(Context&, const Input&) const override;
 
  private:
+  Tensor encode(Context&, const Input&, Tape&) const;
+
   BertConfig config_;
   BertEmbeddings embeddings_;
   Encoder encoder_;

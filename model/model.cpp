@@ -22,6 +22,10 @@ struct Build {
 
 }  // namespace
 
+Tensor Model::states(Context&, const Input&) const {
+  throw Error("states: expected a network of texts", ErrorKind::usage);
+}
+
 std::unique_ptr<Model> build_model(Context& ctx, const ModelConfig& config, std::uint64_t seed,
                                    const HeadConfig& head) {
   validate(config);

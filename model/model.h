@@ -23,6 +23,8 @@ class Model {
   virtual Tensor forward(Context&, const Input&, Tape&) const = 0;
   virtual void backward(Context&, const Tensor& doutputs, Tape&) = 0;
   virtual void visit(const std::string& prefix, const Visitor&) = 0;
+  /// (B, L, D): what the head would read. A usage Error where the network has no such thing.
+  virtual Tensor states(Context&, const Input&) const;
 };
 
 /// The only factory of networks. Initial values depend on `seed` and parameter names only.

@@ -8,6 +8,7 @@
 
 #include "train/checkpoint/checkpoint.h"
 #include "train/classify.h"
+#include "train/embed.h"
 #include "train/log/json_writer.h"
 #include "train/predict.h"
 
@@ -78,25 +79,27 @@ int run_fill_mask(PredictOptions options) {
 }
 
 /// From the arguments, a file, or standard input; pairs are two arguments or two columns.
-std::vector<data::TextExample> asked_texts(PredictOptions& options, bool pairs) {
-  ORCHID_CHECK_USAGE(options.texts.empty() || options.tsv.empty(),
-                     "classify: expected texts or --tsv, not both");
+std::vector<data::TextExample> asked_texts(PredictOptions& options, bool pairs, const char* verb) {
+  ORCHID_CHECK_USAGE(options.texts.empty() || options.tsv.empty(), verb,
+                     ": expected texts or --tsv, not both");
   std::vector<int>& columns = options.columns.columns;
   if (columns.empty()) columns = pairs ? std::vector<int>{0, 1} : std::vector<int>{0};
   ORCHID_CHECK_USAGE(
       columns.size() == (pairs ? 2 : 1), "--columns: this model takes ",
       pairs ? "pairs of texts: expected two columns" : "single texts: expected one column",
       ", got ", columns.size());
-  if (options.texts.empty() && options.tsv.empty())
-    return read_texts(std::cin, options.columns, "standard input");
-  if (!options.tsv.empty()) {
+  if (options.texts.empty()) {
     std::ifstream file(options.tsv);
-    ORCHID_CHECK_INPUT(file.good(), options.tsv, ": cannot be read");
-    return read_texts(file, options.columns, options.tsv);
+    const bool from_file = !options.tsv.empty();
+    ORCHID_CHECK_INPUT(!from_file || file.good(), options.tsv, ": cannot be read");
+    auto texts = from_file ? read_texts(file, options.columns, options.tsv)
+                           : read_texts(std::cin, options.columns, "standard input");
+    ORCHID_CHECK_USAGE(!texts.empty(), verb,
+                       ": expected texts as arguments, by --tsv or on standard input");
+    return texts;
   }
-  ORCHID_CHECK_USAGE(!pairs || options.texts.size() % 2 == 0,
-                     "classify: this model takes pairs of texts: expected an even number of texts, "
-                     "got ",
+  ORCHID_CHECK_USAGE(!pairs || options.texts.size() % 2 == 0, verb,
+                     ": this model takes pairs of texts: expected an even number of texts, got ",
                      options.texts.size());
   std::vector<data::TextExample> examples;
   for (std::size_t i = 0; i < options.texts.size(); i += pairs ? 2 : 1)
@@ -122,9 +125,7 @@ void write_answer(JsonWriter& json, const TextAnswer& answer,
 int run_classify(PredictOptions options) {
   const auto parts = load_model_of(options);
   TextClassifier classifier(*parts);
-  const std::vector<data::TextExample> texts = asked_texts(options, classifier.pairs());
-  ORCHID_CHECK_USAGE(!texts.empty(),
-                     "classify: expected texts as arguments, by --tsv or on standard input");
+  const auto texts = asked_texts(options, classifier.pairs(), "classify");
   JsonWriter json(2);
   json.begin_object().key("answers").begin_array();
   std::string text;
@@ -138,6 +139,27 @@ int run_classify(PredictOptions options) {
                 answer.text.second.empty() ? "" : "  |  " + answer.text.second, "\n");
   }
   print_answer(options.json, json.end_array().end_object().text(), text);
+  return 0;
+}
+
+int run_embed(PredictOptions options) {
+  const auto parts = load_model_of(options);
+  const auto texts = asked_texts(options, false, "embed");
+  const std::vector<std::vector<double>> vectors = embed(*parts, texts);
+  JsonWriter json(2);
+  json.begin_object().member("dimension", std::ssize(vectors.front())).key("texts").begin_array();
+  std::string lines;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    json.begin_object().member("text", texts[i].first).key("embedding").begin_array();
+    lines += texts[i].first;
+    for (const double value : vectors[i]) {
+      json.value(value);
+      lines += str("\t", value);
+    }
+    json.end_array().end_object();
+    lines += "\n";
+  }
+  print_answer(options.json, json.end_array().end_object().text(), lines);
   return 0;
 }
 
@@ -165,23 +187,39 @@ void add_fill_mask(CLI::App* predict, Action& action) {
   verb->callback([options, &action] { action = [options] { return run_fill_mask(*options); }; });
 }
 
+void add_columns(CLI::App* verb, const std::shared_ptr<PredictOptions>& options,
+                 const char* columns) {
+  verb->add_option("--tsv", options->tsv, "tab-separated file to read texts from");
+  verb->add_option("--columns", options->columns.columns, columns)
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber);
+  verb->add_flag("--header", options->columns.header, "the first line names the columns");
+}
+
 void add_classify(CLI::App* predict, Action& action) {
   auto options = std::make_shared<PredictOptions>();
   CLI::App* verb =
       add_verb(predict, "classify", "Class or score of texts or pairs of texts", options,
                "texts; for a model of pairs, two and two; none: standard input, a "
                "text a line, pairs separated by a tab");
-  verb->add_option("--tsv", options->tsv, "tab-separated file to read texts from");
-  verb->add_option("--columns", options->columns.columns,
-                   "columns of the text, or of the two texts, from 0; default 0 or 0,1")
-      ->delimiter(',')
-      ->check(CLI::NonNegativeNumber);
-  verb->add_flag("--header", options->columns.header, "the first line names the columns");
+  add_columns(verb, options, "columns of the text, or of the two texts, from 0; default 0 or 0,1");
   verb->footer(
       examples({"orchid predict classify runs/glue_quickstart/sst2/seed-19 \"a warm , funny film\"",
                 "orchid predict classify runs/glue_quickstart/mrpc/seed-19 --tsv glue/MRPC/dev.tsv "
                 "--header --columns 3,4 --json"}));
   verb->callback([options, &action] { action = [options] { return run_classify(*options); }; });
+}
+
+void add_embed(CLI::App* predict, Action& action) {
+  auto options = std::make_shared<PredictOptions>();
+  CLI::App* verb =
+      add_verb(predict, "embed",
+               "Vectors of texts: the mean, over a text's pieces, of what the model's head reads",
+               options, "texts, cut to the model's length; none: standard input, a text a line");
+  add_columns(verb, options, "column of the text, from 0; default 0");
+  verb->footer(examples({"orchid predict embed runs/quickstart \"the cat sat on the mat .\" --json",
+                         "orchid predict embed runs/quickstart < texts.txt > vectors.tsv"}));
+  verb->callback([options, &action] { action = [options] { return run_embed(*options); }; });
 }
 
 }  // namespace
@@ -194,6 +232,7 @@ void add_predict(CLI::App& app, Action& action) {
                 "orchid predict classify-image runs/imagenette photo.jpg"}));
   add_fill_mask(predict, action);
   add_classify(predict, action);
+  add_embed(predict, action);
   add_classify_image(predict, action);
 }
 

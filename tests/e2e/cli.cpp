@@ -16,6 +16,8 @@ const std::vector<Words> kVerbs = {{"train"},
                                    {"evaluate"},
                                    {"predict"},
                                    {"predict", "fill-mask"},
+                                   {"predict", "classify"},
+                                   {"predict", "embed"},
                                    {"predict", "classify-image"},
                                    {"data"},
                                    {"data", "vocab"},
@@ -190,6 +192,14 @@ TEST_CASE("a trained model is evaluated, shown, verified and used", "[e2e][cli]"
   REQUIRE(piped.exit_code == 0);
   CHECK(nlohmann::json::parse(piped.out)["texts"].size() == 2);
   CHECK(here.run({"predict", "fill-mask", "runs/smoke_mlm", "no gap"}).exit_code == 2);
+
+  const Words embed = {"predict", "embed", "runs/smoke_mlm", "--json"};
+  const auto vectors = here.run(embed, {.input = "the dog\na cat\n"});
+  REQUIRE(vectors.exit_code == 0);
+  const auto embedded = nlohmann::json::parse(vectors.out);
+  REQUIRE(embedded["texts"].size() == 2);
+  CHECK(embedded["texts"][1]["text"] == "a cat");
+  CHECK(embedded["texts"][1]["embedding"].size() == embedded["dimension"]);
 }
 
 TEST_CASE("data of another vocabulary are refused", "[e2e][cli]") {
