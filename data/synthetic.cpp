@@ -6,6 +6,7 @@
 
 #include "data/io/gzip_writer.h"
 #include "data/io/json_text.h"
+#include "data/io/partial.h"
 #include "data/io/paths.h"
 #include "kernels/core/error.h"
 
@@ -50,7 +51,8 @@ CorpusReport write_corpus(const CorpusOptions& options) {
   ORCHID_CHECK_USAGE(options.files > 0 && options.files <= options.documents,
                      "synth: expected 1 to ", options.documents, " files, got ", options.files);
   const auto start = std::chrono::steady_clock::now();
-  create_folders(options.prefix.parent_path());
+  create_folders(options.prefix.parent_path(), "choose another --out");
+  remove_abandoned(options.prefix);
   CorpusReport report;
   for (std::int64_t file = 0; file < options.files; ++file) {
     GzipWriter out(file_name(options, file));

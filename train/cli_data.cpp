@@ -136,6 +136,7 @@ int run_vocabulary(VocabularyRequest request) {
   ORCHID_CHECK_USAGE(!data::is_folder(request.out), request.out,
                      ": is a folder; expected the name of a file, such as vocab.txt in it");
   data::create_folders(std::filesystem::path(request.out).parent_path(), "choose another --out");
+  data::remove_abandoned(request.out);
   data::AtomicFile out(request.out);
   data::VocabularyReport report;
   out.write(data::train_vocabulary(request.options, &report).text());

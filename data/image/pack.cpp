@@ -5,13 +5,12 @@
 #include <sstream>
 #include <thread>
 
-#include <unistd.h>
-
 #include "data/image/encode.h"
 #include "data/image/packed.h"
 #include "data/image/resample.h"
 #include "data/io/atomic_file.h"
 #include "data/io/checksum.h"
+#include "data/io/partial.h"
 #include "data/io/paths.h"
 #include "kernels/core/error.h"
 
@@ -181,63 +180,37 @@ void check(const ImageCollection& images, const PackOptions& options) {
                      options.size);
 }
 
-/// Under this name the folder is written; of the process, so that two do not meet. What processes
-/// that are gone left behind is removed.
-fs::path partial_folder(const fs::path& out) {
-  const fs::path parent = out.parent_path();
-  const std::string stem = out.filename().string() + ".";
-  create_folders(parent);
-  for (const auto& entry : fs::directory_iterator(parent)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(stem) || !name.ends_with(".partial")) continue;
-    const std::string process = name.substr(stem.size(), name.size() - stem.size() - 8);
-    if (!process.empty() && process.find_first_not_of("0123456789") == std::string::npos &&
-        !fs::exists("/proc/" + process))
-      fs::remove_all(entry.path());
-  }
-  const fs::path partial = parent / str(stem, ::getpid(), ".partial");
-  fs::remove_all(partial);
-  fs::create_directories(partial);
-  return partial;
-}
-
 }  // namespace
 
 PackReport pack_images(const ImageCollection& images, const PackOptions& options) {
   check(images, options);
   const auto start = std::chrono::steady_clock::now();
   const fs::path out = without_slash(fs::absolute(options.out).lexically_normal());
-  const fs::path partial = partial_folder(out);
+  PartialFolder partial(out);
   PackReport report;
-  try {
-    ShardWriter writer(partial, options.shard_bytes);
-    for (std::int64_t first = 0; first < images.size(); first += kPortion) {
-      const std::int64_t count = std::min(kPortion, images.size() - first);
-      leave_if(options.stop);
-      const auto portion = prepare_all(images, first, count, options);
-      for (std::int64_t i = 0; i < count; ++i) {
-        const Prepared& one = portion[static_cast<std::size_t>(i)];
-        const auto bytes = one.jpeg.empty() ? one.stored.bytes : std::as_bytes(std::span(one.jpeg));
-        writer.add(bytes, images.label(first + i), images.name(first + i));
-        report.bytes += std::ssize(bytes);
-        report.bytes_before += std::ssize(one.stored.bytes);
-        report.resized += !one.jpeg.empty();
-        if (!one.damage.empty())
-          report.damaged.push_back(str(images.name(first + i), ": ", one.damage));
-      }
-      if (options.progress)
-        options.progress(static_cast<double>(first + count) / static_cast<double>(images.size()));
+  ShardWriter writer(partial.path(), options.shard_bytes);
+  for (std::int64_t first = 0; first < images.size(); first += kPortion) {
+    const std::int64_t count = std::min(kPortion, images.size() - first);
+    leave_if(options.stop);
+    const auto portion = prepare_all(images, first, count, options);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const Prepared& one = portion[static_cast<std::size_t>(i)];
+      const auto bytes = one.jpeg.empty() ? one.stored.bytes : std::as_bytes(std::span(one.jpeg));
+      writer.add(bytes, images.label(first + i), images.name(first + i));
+      report.bytes += std::ssize(bytes);
+      report.bytes_before += std::ssize(one.stored.bytes);
+      report.resized += !one.jpeg.empty();
+      if (!one.damage.empty())
+        report.damaged.push_back(str(images.name(first + i), ": ", one.damage));
     }
-    const auto shards = writer.finish();
-    write_file(partial / "index.txt", index_text(images, options, shards, images.stored(0)));
-    report.pictures = images.size();
-    report.shards = std::ssize(shards);
-    commit_directory(partial, out);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(partial, ignored);
-    throw;
+    if (options.progress)
+      options.progress(static_cast<double>(first + count) / static_cast<double>(images.size()));
   }
+  const auto shards = writer.finish();
+  write_file(partial.path() / "index.txt", index_text(images, options, shards, images.stored(0)));
+  report.pictures = images.size();
+  report.shards = std::ssize(shards);
+  partial.commit();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

@@ -8,12 +8,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "data/io/partial.h"
 #include "kernels/core/error.h"
 
 namespace orchid::data {
 namespace {
-
-constexpr const char* kPartial = ".partial";
 
 /// Makes the names in a directory durable. Some file systems refuse to sync one: not an error.
 void sync_directory(const std::filesystem::path& directory) {
@@ -33,11 +32,12 @@ AtomicFile::AtomicFile(std::filesystem::path file) : file_(std::move(file)) {
   // Another writer, or one that was killed, may have left a name taken.
   constexpr int kAttempts = 1000;
   for (int attempt = 0; attempt < kAttempts && descriptor_ < 0; ++attempt) {
-    temporary_ = str(file_.string(), ".", ::getpid(), "-", attempt, kPartial);
+    temporary_ = partial_name(file_, attempt);
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && errno != EEXIST) break;
   }
   if (descriptor_ < 0) fail("create");
+  mark_as_alive(descriptor_);
 }
 
 AtomicFile::~AtomicFile() {
@@ -73,10 +73,6 @@ void AtomicFile::commit() {
   descriptor_ = -1;
   if (result != 0) fail("close");
   sync_directory(file_.parent_path());
-}
-
-bool is_partial(const std::filesystem::path& file) {
-  return file.extension() == kPartial;
 }
 
 void write_file(const std::filesystem::path& file, std::string_view text) {

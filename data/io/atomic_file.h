@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "data/io/partial.h"
+
 namespace orchid::data {
 
 /// A file that appears complete or not at all: written under a temporary name in the same
@@ -31,10 +33,6 @@ class AtomicFile {
   int descriptor_ = -1;
   std::size_t size_ = 0;
 };
-
-/// The name is that of an AtomicFile which was never committed: its writer was killed, or still is
-/// at work.
-bool is_partial(const std::filesystem::path&);
 
 /// Writes `text` as the whole content of `file`, atomically.
 void write_file(const std::filesystem::path& file, std::string_view text);

@@ -9,10 +9,8 @@
 #include <thread>
 #include <utility>
 
-#include <unistd.h>
-
-#include "data/io/atomic_file.h"
 #include "data/io/checksum.h"
+#include "data/io/partial.h"
 #include "data/io/paths.h"
 #include "data/text/shard_writer.h"
 #include "kernels/core/error.h"
@@ -25,30 +23,6 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kBlockBytes = 12000;  ///< about 2000 words of English
 constexpr std::size_t kPortionBytes = std::size_t{1} << 18;
 constexpr std::int64_t kDocumentCharacters = 4000;  ///< of C4's recipe
-
-/// A directory that is removed again unless it is renamed to its place.
-class PartialDirectory {
- public:
-  explicit PartialDirectory(fs::path target)
-      : target_(std::move(target)), path_(str(target_.string(), ".", ::getpid(), ".partial")) {
-    std::error_code ignored;
-    ORCHID_CHECK_USAGE(!fs::exists(target_, ignored), target_.string(),
-                       ": exists already; remove it or choose another name");
-    create_folders(path_, "choose another --out");
-  }
-  ~PartialDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  PartialDirectory(const PartialDirectory&) = delete;
-  PartialDirectory& operator=(const PartialDirectory&) = delete;
-
-  const fs::path& path() const { return path_; }
-  void commit() { commit_directory(path_, target_); }
-
- private:
-  fs::path target_, path_;
-};
 
 /// What becomes of one record.
 struct Encoded {
@@ -242,7 +216,7 @@ TokenizeReport tokenize(const TokenizeOptions& options) {
   TokenizeReport report;
   report.files = std::ssize(files);
   report.mode = mode_for(options, files);
-  PartialDirectory partial(out);
+  PartialFolder partial(out);
   ShardWriter train(split ? partial.path() / "train" : partial.path(), vocabulary, report.mode,
                     options.shard_tokens);
   std::optional<ShardWriter> valid;

@@ -45,6 +45,34 @@ TEST_CASE("a verb of data that is interrupted leaves nothing and says so", "[e2e
   }
 }
 
+TEST_CASE("what killed verbs of data left is removed by the next ones", "[e2e][data]") {
+  const Workspace here;
+  here.answer({"data", "synth", "--out", "c", "--documents", "20000", "--json"});
+  here.answer({"data", "vocab", "c.*", "--size", "300", "--out", "v.txt", "--json"});
+  const std::vector<Words> killed = {
+      {"data", "synth", "--out", "out", "--documents", "100000000"},
+      {"data", "tokenize", "c.*", "--vocab", "v.txt", "--out", "out", "--threads", "1"},
+      {"data", "vocab", "c.*", "--out", "out", "--threads", "1"},
+  };
+  for (const Words& words : killed) {
+    INFO(words[1]);
+    Program program(here.path(), words);
+    REQUIRE(program.wait_for([&] { return begun(here.path(), "out."); }));
+    program.send(SIGKILL);
+    program.wait();
+    CHECK(begun(here.path(), "out."));
+    Words again = words;
+    if (words[1] == "synth") again.back() = "10";
+    again.push_back("--json");
+    here.answer(again);
+    for (const auto& entry : fs::directory_iterator(here.path())) {
+      INFO(entry.path());
+      CHECK(entry.path().extension() != ".partial");
+      if (entry.path().filename().string().starts_with("out")) fs::remove_all(entry.path());
+    }
+  }
+}
+
 TEST_CASE("data vocab makes missing folders and finds out first whether it can write",
           "[e2e][data]") {
   const Workspace here;
