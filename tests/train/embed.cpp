@@ -72,6 +72,7 @@ TEST_CASE("embed: a model of pictures has no vectors of texts", "[train][embed]"
   model::VitConfig vit;
   vit.encoder.width = 8;
   vit.encoder.layers = 1;
-  const auto network = model::build_model(parts.ctx, vit, 0, model::ClassifierHeadConfig{.outputs = 2});
+  const auto network =
+      model::build_model(parts.ctx, vit, 0, model::ClassifierHeadConfig{.outputs = 2});
   require_error([&] { network->states(parts.ctx, {}); }, "states: expected a network of texts");
 }
