@@ -23,7 +23,7 @@
 namespace orchid::train {
 namespace {
 
-constexpr int kBadInput = 3, kInterrupted = 130;
+constexpr int kBadInput = 3;
 /// Bounds of counts: far beyond what fits on a disk, and sums of them do not overflow.
 constexpr std::int64_t kMost = std::int64_t{1} << 40;
 constexpr std::int64_t kMostFiles = 99999;          ///< names have five digits

@@ -2,6 +2,9 @@
 
 namespace orchid::train {
 
+/// Exit code of work that a person interrupted.
+constexpr int kInterrupted = 130;
+
 /// Who sends signals. A cluster signals every process of a job, and launchers among them pass
 /// theirs on: one that tells ranks to stop reaches them several times.
 enum class SignalSource { person, launcher };

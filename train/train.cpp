@@ -15,8 +15,6 @@
 namespace orchid::train {
 namespace {
 
-constexpr int kInterrupted = 130;
-
 /// "completed", or what the signal means: SIGINT is a person, the others a cluster taking the
 /// machine back.
 std::string state_after(Trainer::Outcome outcome, const Trainer& trainer) {

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kFailed = 1, kInterrupted = 130;
+constexpr int kFailed = 1;
 
 /// Reads every file of a task that a run will read, so that what is wrong with them is said now.
 std::int64_t count_rows(const std::string& folder, const std::string& task, Console& console) {
