@@ -10,9 +10,9 @@ namespace orchid::train {
 namespace {
 
 /// Some samples of a data set, evenly from all of it: it may be sorted by class.
-class EverySoMany : public data::Dataset {
+class Subsample : public data::Dataset {
  public:
-  EverySoMany(const data::Dataset& all, std::int64_t size) : all_(all), size_(size) {}
+  Subsample(const data::Dataset& all, std::int64_t size) : all_(all), size_(size) {}
   std::int64_t size() const override { return size_; }
   void item(std::int64_t index, std::uint64_t draw, data::Batch& batch,
             std::int64_t row) const override {
@@ -34,7 +34,7 @@ bool for_each_batch(const data::Dataset& dataset, const EvaluationOptions& optio
                     const std::function<bool()>& stop, const Use& use) {
   const std::int64_t size =
       options.samples > 0 ? std::min(options.samples, dataset.size()) : dataset.size();
-  const EverySoMany samples(dataset, size);
+  const Subsample samples(dataset, size);
   Communicator* const ranks = options.ranks && options.ranks->world() > 1 ? options.ranks : nullptr;
   data::LoaderOptions loading = data::evaluation_options(
       options.micro_batch, ranks ? ranks->rank() : 0, ranks ? ranks->world() : 1);

@@ -6,6 +6,28 @@
 using namespace orchid;
 using namespace orchid::test;
 
+namespace {
+
+/// Two values of 1, each a range of its own, after a first update at a factor of 0.5 and an offset
+/// of 0.125.
+Tensor first_update(Context& ctx, const Array& table, bool decoupled) {
+  Tensor value = filled(ctx, {2}, 1), m = filled(ctx, {2}, 0), v = filled(ctx, {2}, 0);
+  const Tensor grad = filled(ctx, {2}, 3);
+  const Tensor ranges = upload(ctx, table, {2, ops::AdamW::kRangeFields}, DType::f64);
+  run(ctx, ops::AdamW{.value = value,
+                      .grad = grad,
+                      .m = m,
+                      .v = v,
+                      .ranges = ranges,
+                      .rate = 0.5,
+                      .epsilon = 1e-12,
+                      .decoupled = decoupled,
+                      .offset = 0.125});
+  return value;
+}
+
+}  // namespace
+
 TEST_CASE("adamw follows the recurrence from zero moments", "[ops][adamw]") {
   const std::int64_t n = GENERATE(1, 7, 15, 17, 40'009);
   const double scale = 0.5;
@@ -109,18 +131,7 @@ TEST_CASE("adamw with ranges is adamw on each range", "[ops][adamw]") {
 TEST_CASE("an offset of the rate leaves ranges of rate 0 alone", "[ops][adamw]") {
   const bool decoupled = GENERATE(false, true);
   for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
-    Tensor value = filled(ctx, {2}, 1), m = filled(ctx, {2}, 0), v = filled(ctx, {2}, 0);
-    const Tensor grad = filled(ctx, {2}, 3);
-    const Tensor ranges = upload(ctx, Array{1, 0, 0, 1, 2, 0.5, 0, 1}, {2, 4}, DType::f64);
-    run(ctx, ops::AdamW{.value = value,
-                        .grad = grad,
-                        .m = m,
-                        .v = v,
-                        .ranges = ranges,
-                        .rate = 0.5,
-                        .epsilon = 1e-12,
-                        .decoupled = decoupled,
-                        .offset = 0.125});
+    const Tensor value = first_update(ctx, {1, 0, 0, 1, 2, 0.5, 0, 1}, decoupled);
     // The first update moves by the rate: 0.5 * 0.5 + 0.125 where the peak is not 0.
     check_close("value", value, {1, 1 - 0.375}, tolerance);
   });
@@ -130,19 +141,8 @@ TEST_CASE("a range's scale is one of its whole rate, the offset included", "[ops
   const bool decoupled = GENERATE(false, true);
   const double lambda = 0.5;
   for_each_compute([&](Context& ctx, DType, Tolerance tolerance) {
-    Tensor value = filled(ctx, {2}, 1), m = filled(ctx, {2}, 0), v = filled(ctx, {2}, 0);
-    const Tensor grad = filled(ctx, {2}, 3);
-    const Tensor ranges =
-        upload(ctx, Array{1, 0.5, lambda, 1, 2, 0.5 * 0.25, lambda, 0.25}, {2, 4}, DType::f64);
-    run(ctx, ops::AdamW{.value = value,
-                        .grad = grad,
-                        .m = m,
-                        .v = v,
-                        .ranges = ranges,
-                        .rate = 0.5,
-                        .epsilon = 1e-12,
-                        .decoupled = decoupled,
-                        .offset = 0.125});
+    const Tensor value =
+        first_update(ctx, {1, 0.5, lambda, 1, 2, 0.5 * 0.25, lambda, 0.25}, decoupled);
     // The first update moves by the rate. Decoupled decay goes by the rate's share of its peak,
     // which a scale leaves as it is: 0.75.
     const double rate = 0.5 * 0.5 + 0.125;

@@ -294,6 +294,8 @@ TEST_CASE("the best checkpoint of a run is found by RUN/best", "[train][checkpoi
   CHECK(find_checkpoint(dir / "run/best/") == dir / "run/checkpoints/step-00000002");
   CHECK(find_checkpoint(dir / "run") == dir / "run/checkpoints/step-00000004");
   fs::remove_all(dir / "run/checkpoints/step-00000002");
+  require_error([&] { find_checkpoint(dir / "none/best"); },
+                (dir / "none/best").string() + ": " + (dir / "none").string() + ": expected");
   require_error([&] { find_checkpoint(dir / "run/best"); },
                 "step 2 was the best, and its checkpoint is not kept");
 }

@@ -150,7 +150,7 @@ fs::path find_best(const fs::path& run) {
 fs::path find_checkpoint(const fs::path& path) {
   if (const fs::path named = data::without_slash(path);
       named.filename() == "best" && !fs::exists(named))
-    return find_best(named.parent_path());
+    return with_context(path.string(), [&] { return find_best(named.parent_path()); });
   ORCHID_CHECK_INPUT(fs::is_directory(path), path.string(),
                      ": expected the directory of a run or of a checkpoint");
   if (fs::exists(path / kStateFile)) {

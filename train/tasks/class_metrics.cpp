@@ -18,7 +18,7 @@ std::int64_t place_of(const double* logits, std::int64_t classes, std::int64_t o
 }
 
 /// The class with the largest logit. Logits with a NaN name none: a wrong one then.
-std::int64_t named(std::span<const double> logits, std::int64_t truth) {
+std::int64_t predicted_class(std::span<const double> logits, std::int64_t truth) {
   if (std::any_of(logits.begin(), logits.end(), [](double x) { return std::isnan(x); }))
     return truth == 0 ? 1 : 0;
   return std::max_element(logits.begin(), logits.end()) - logits.begin();
@@ -35,7 +35,8 @@ void ClassMetrics::add(const data::Batch& batch, const Tensor& outputs) {
   const auto* truth = batch.targets.data<std::int32_t>();
   for (std::int64_t row = 0; row < batch.samples; ++row) {
     const double* first = logits.data() + row * classes;
-    const std::int64_t answer = named({first, static_cast<std::size_t>(classes)}, truth[row]);
+    const std::int64_t answer =
+        predicted_class({first, static_cast<std::size_t>(classes)}, truth[row]);
     counts_.add(static_cast<int>(answer), truth[row]);
     if (top5_ && place_of(first, classes, truth[row]) < kTop) ++in_top5_;
   }
